@@ -1,0 +1,141 @@
+# The front door of the repository. `make` lists what there is.
+#
+# Needs Go and git; everything else is installed on the way. Settings, given
+# as in `make fuzz FUZZTIME=5m`:
+#   FUZZTIME   how long each fuzz target runs                        (30s)
+#   BENCH      which benchmarks run, a regular expression            (.)
+#   COUNT      how often each of them runs                           (6)
+#   RACE       -race, or empty for tests without the race detector   (-race)
+
+FUZZTIME ?= 30s
+BENCH    ?= .
+COUNT    ?= 6
+
+export LC_ALL := C
+
+# CI may work in a clone that belongs to another user; git, and go through it,
+# must be told that this is meant.
+export GIT_CONFIG_COUNT   := 1
+export GIT_CONFIG_KEY_0   := safe.directory
+export GIT_CONFIG_VALUE_0 := $(CURDIR)
+
+# The modules that carry the product; go.work joins them.
+PRODUCT := ./... ./sdk/go/...
+# Every module but tools: each must also hold alone.
+MODULES := $(patsubst %/go.mod,%,$(wildcard ./go.mod ./sdk/go/go.mod ./adapters/*/go.mod ./bench/go.mod ./interop/go.mod))
+# What oisgen reads and writes.
+CONTRACT := --spec contract/ois.yaml --templates templates --out .
+# go fix and its advice change with Go, so only one release is asked.
+FIXER := go1.26
+
+# The race detector needs cgo, and that a C compiler.
+ifeq ($(origin RACE),undefined)
+RACE := $(shell if command -v "$$(go env CC)" >/dev/null; then echo -race; fi)
+endif
+
+# in_modules runs $(1) in each module, outside of the workspace, so that no
+# missing requirement hides behind it.
+in_modules = set -e; for m in $(MODULES); do echo "  $$m: $(1)"; (cd $$m && GOWORK=off $(1)); done
+
+##@ Every day
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' Makefile
+
+.PHONY: build
+build: ## build bin/ois and bin/oisgen
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/ois ./cmd/oisgen
+
+.PHONY: demo
+demo: build ## walk the quick start through an embedded server
+	bin/ois demo
+
+.PHONY: test
+test: test-go test-cost test-interop ## run all tests
+
+.PHONY: check
+check: check-generate check-format check-modules check-tidy check-cross lint ## hold the tree to its rules, change nothing
+
+.PHONY: generate
+generate: ## write what the contract says: Go, reference
+	go run ./cmd/oisgen generate $(CONTRACT)
+
+.PHONY: format
+format: tools ## format the Go files
+	bin/golangci-lint fmt
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin
+
+##@ Tests
+
+.PHONY: test-go
+test-go: ## Go tests, with invariant checks and the race detector
+	@test -n "$(RACE)" || echo "make: no C compiler, or RACE is empty: testing without the race detector"
+	go test -count=1 $(RACE) -tags oischeck $(PRODUCT)
+
+# Under the race detector allocations do not count; so the packages that count
+# them run once more, as users will run them.
+.PHONY: test-cost
+test-cost: ## tests that count allocations, without the race detector
+	go test -count=1 $$(tools/dirs-with '_test.go' 'testing\.(AllocsPerRun|Benchmark)\(')
+
+.PHONY: test-interop
+test-interop: build ## clients written by others, against bin/ois
+	@if test -x interop/run.sh; then interop/run.sh; else echo "make: there is no interop/run.sh yet"; fi
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZTIME
+	tools/fuzz $(FUZZTIME)
+
+.PHONY: bench
+bench: tools ## run benchmarks; compared with bin/bench.old if that is there
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(PRODUCT) | tee bin/bench.new
+	bin/benchstat $(wildcard bin/bench.old) bin/bench.new
+
+##@ Checks
+
+.PHONY: check-generate
+check-generate: ## generated files are what oisgen writes, and committed
+	go run ./cmd/oisgen generate $(CONTRACT) --check
+	@new=$$(git ls-files --others --exclude-standard '*_gen.go' '*_gen_test.go' '*/_generated/*' docs/api); \
+	test -z "$$new" || { echo "make: generated, but not in git:"; echo "$$new"; exit 1; }
+
+.PHONY: check-format
+check-format: tools ## gofumpt and goimports have nothing to say
+	@diff=$$(bin/golangci-lint fmt --diff) || { echo "$$diff" | sed -n 's/^+++ /  /p'; echo "make: run make format"; exit 1; }
+
+.PHONY: check-modules
+check-modules: ## each module builds and passes vet alone
+	@$(call in_modules,go build ./...)
+	@$(call in_modules,go vet ./...)
+	@case "$$(go env GOVERSION)" in \
+	($(FIXER)|$(FIXER).*) $(call in_modules,go fix -diff ./...) ;; \
+	(*) echo "make: go fix is asked with $(FIXER) only, this is $$(go env GOVERSION)" ;; esac
+
+.PHONY: check-tidy
+check-tidy: ## no go.mod has too much or too little
+	@$(call in_modules,go mod tidy -diff)
+
+.PHONY: check-cross
+check-cross: ## the product builds for linux, darwin and windows
+	@set -e; for os in linux darwin windows; do echo "  GOOS=$$os go build"; GOOS=$$os CGO_ENABLED=0 go build $(PRODUCT); done
+
+.PHONY: lint
+lint: tools ## the linters of .golangci.yml, in each module
+	@$(call in_modules,$(CURDIR)/bin/golangci-lint run ./...)
+
+.PHONY: dead
+dead: tools ## functions that nothing reaches, tests included
+	bin/deadcode -test $(PRODUCT)
+
+##@ Tools
+
+.PHONY: tools
+tools: bin/.tools ## build the pinned tools into bin
+
+bin/.tools: tools/go.mod tools/go.sum
+	cd tools && GOWORK=off GOBIN=$(CURDIR)/bin go install tool
+	@touch $@
