@@ -1,0 +1,55 @@
+// Package fault holds the errors that cross the API: a code that programs act
+// upon and a sentence for people. It knows no HTTP beyond the status of a code.
+package fault
+
+import (
+	"errors"
+	"fmt"
+)
+
+// A Code is a stable token of the contract, such as "object_not_exists".
+type Code string
+
+// An Error is an error that a client gets to see.
+type Error struct {
+	Code    Code
+	Message string
+	cause   error
+}
+
+// Newf returns an error for clients. An operand of %w becomes its cause, which is logged and not sent.
+func Newf(code Code, format string, args ...any) *Error {
+	err := fmt.Errorf(format, args...)
+	return &Error{Code: code, Message: err.Error(), cause: errors.Unwrap(err)}
+}
+
+// Error returns code and message.
+func (e *Error) Error() string { return string(e.Code) + ": " + e.Message }
+
+// Unwrap returns the cause, which may be nil.
+func (e *Error) Unwrap() error { return e.cause }
+
+// Is reports whether target is an *Error with the same code and no message, so that
+// errors.Is(err, &fault.Error{Code: fault.ObjectNotExists}) holds.
+func (e *Error) Is(target error) bool {
+	t, ok := target.(*Error)
+	return ok && t.Message == "" && t.Code == e.Code
+}
+
+// CodeOf returns the code of the first *Error in err's chain, and InternalError
+// for any other error.
+func CodeOf(err error) Code {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return InternalError
+}
+
+// Status returns the HTTP status of the code, 500 for one that is not in the contract.
+func (c Code) Status() int {
+	if d, ok := codes[c]; ok {
+		return d.status
+	}
+	return 500
+}

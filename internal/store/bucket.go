@@ -1,0 +1,342 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/oisproject/ois/internal/fault"
+	"github.com/oisproject/ois/internal/meta"
+	"github.com/oisproject/ois/internal/op"
+)
+
+// A Bucket is a bucket as it was when it was looked up. Writes through it fail with bucket_not_exists once it is
+// deleted, also if another bucket has taken its name.
+type Bucket struct {
+	store *Store
+	name  string
+	rev   uint64
+	row   bucketRow
+}
+
+// A BucketInfo tells about a bucket what the decision on a request needs.
+type BucketInfo struct {
+	Name    string
+	Zone    string
+	Owner   string // user id
+	Created time.Time
+	Grants  []Grant
+}
+
+// A Grant gives READ, WRITE or FULL_CONTROL to a user, or to everybody if User is empty.
+type Grant struct {
+	User       string
+	Permission string
+}
+
+// Bucket looks a bucket up.
+func (s *Store) Bucket(ctx context.Context, name string) (*Bucket, error) {
+	var b *Bucket
+	err := s.view(ctx, func(snap meta.Snapshot) (err error) {
+		b, err = s.bucketIn(snap, name)
+		return err
+	})
+	return b, err
+}
+
+func (s *Store) bucketIn(snap meta.Snapshot, name string) (*Bucket, error) {
+	row, ok, err := snap.Get(bucketKey(name))
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, noBucket(name)
+	}
+	r, err := decodeBucket(row.Val)
+	if err != nil {
+		return nil, fmt.Errorf("bucket %q: %w", name, err)
+	}
+	return &Bucket{store: s, name: name, rev: row.Rev, row: r}, nil
+}
+
+func noBucket(name string) error {
+	return fault.Newf(fault.BucketNotExists, "bucket %q does not exist", name)
+}
+
+// Info returns what is known of the bucket.
+func (b *Bucket) Info() BucketInfo {
+	info := BucketInfo{Name: b.name, Zone: b.row.zone, Owner: b.row.owner, Created: b.row.created}
+	for _, g := range b.row.grants {
+		info.Grants = append(info.Grants, Grant{User: g.user, Permission: g.permission})
+	}
+	return info
+}
+
+// errSettling is returned while a deletion decides whether the bucket is empty.
+var errSettling = errors.New("bucket is being closed")
+
+// write is Store.retry for changes that need the bucket to be alive. Once it is gone they
+// fail with bucket_not_exists; while a deletion is deciding they wait for it.
+func (b *Bucket) write(ctx context.Context, decide func(meta.Snapshot) (*meta.Change, error)) error {
+	for {
+		err := b.store.retry(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
+			if err := b.checkLive(snap); err != nil {
+				return nil, err
+			}
+			return decide(snap)
+		})
+		if !errors.Is(err, errSettling) {
+			return err
+		}
+		if err := sleep(ctx, time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+func (b *Bucket) checkLive(snap meta.Snapshot) error {
+	if _, ok, err := snap.Get(liveKey(b.row.id)); ok || err != nil {
+		return err
+	}
+	now, err := b.store.bucketIn(snap, b.name)
+	if err != nil {
+		return err
+	}
+	if now.row.id == b.row.id {
+		return errSettling
+	}
+	return noBucket(b.name)
+}
+
+// PutBucket creates a bucket of the user in a zone.
+func (s *Store) PutBucket(ctx context.Context, user, zone string, in *op.PutBucketInput) (*op.PutBucketOutput, error) {
+	if err := checkBucketName(in.Bucket); err != nil {
+		return nil, err
+	}
+	row := bucketRow{id: uint64(s.epoch)<<32 | s.seq.Add(1)&(1<<32-1), owner: user, zone: zone, created: s.now()}
+	err := s.retry(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
+		if _, ok, err := snap.Get(bucketKey(in.Bucket)); err != nil {
+			return nil, err
+		} else if ok {
+			return nil, fault.Newf(fault.BucketAlreadyExists, "bucket %q exists", in.Bucket)
+		}
+		owner, ok, err := snap.Get(userKey(user))
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return nil, fault.Newf(fault.InvalidAccessKeyID, "user %q does not exist any more", user)
+		}
+		var c change
+		c.guard(meta.Absent, bucketKey(in.Bucket))
+		c.set(bucketKey(in.Bucket), row.encode())
+		c.set(liveKey(row.id), []byte(in.Bucket))
+		// The user's row gets a new revision, so that the user cannot be deleted beside this.
+		c.unchanged(userKey(user), owner, true)
+		c.set(userKey(user), bytes.Clone(owner.Val))
+		return c.done(), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &op.PutBucketOutput{}, nil
+}
+
+// HeadBucket confirms that the bucket exists.
+func (b *Bucket) HeadBucket(context.Context, *op.HeadBucketInput) (*op.HeadBucketOutput, error) {
+	return &op.HeadBucketOutput{}, nil
+}
+
+// ListBuckets lists the buckets of a user, in order of their names. zone restricts it to one zone; empty
+// is all. urlOf makes the address of a bucket.
+func (s *Store) ListBuckets(ctx context.Context, user, zone string, urlOf func(name, zone string) string, in *op.ListBucketsInput) (*op.ListBucketsOutput, error) {
+	offset, limit, err := bucketPage(in)
+	if err != nil {
+		return nil, err
+	}
+	out := &op.ListBucketsOutput{Buckets: []op.BucketInfo{}}
+	err = s.view(ctx, func(snap meta.Snapshot) error {
+		return walk(snap, []byte{kindBucket}, func(r meta.Row) error {
+			row, err := decodeBucket(r.Val)
+			if err != nil || row.owner != user || zone != "" && row.zone != zone {
+				return err
+			}
+			if n := out.Count; n >= offset && n-offset < limit {
+				name := string(r.Key[1:])
+				out.Buckets = append(out.Buckets, op.BucketInfo{Name: name, Location: row.zone, URL: urlOf(name, row.zone), Created: row.created})
+			}
+			out.Count++
+			return nil
+		})
+	})
+	return out, err
+}
+
+func bucketPage(in *op.ListBucketsInput) (offset, limit int64, err error) {
+	if in.Offset < 0 {
+		return 0, 0, negative("offset", in.Offset)
+	}
+	if in.Limit < 0 {
+		return 0, 0, negative("limit", in.Limit)
+	}
+	if limit = in.Limit; limit == 0 {
+		limit = defaultBuckets
+	}
+	return in.Offset, limit, nil
+}
+
+func negative(name string, n int64) error {
+	return fault.Newf(fault.InvalidArgument, "%s is %d; allowed: 0 and more", name, n)
+}
+
+// DeleteBucket deletes an empty bucket.
+//
+// First the bucket is closed: from then on no write can pass its guard on the live row. Then a snapshot that has
+// all writes from before shows whether it is empty; if not, it opens again.
+func (b *Bucket) DeleteBucket(ctx context.Context, _ *op.DeleteBucketInput) (*op.DeleteBucketOutput, error) {
+	if err := b.checkEmpty(ctx); err != nil {
+		return nil, err
+	}
+	if err := b.close(ctx); err != nil {
+		return nil, err
+	}
+	// A closed bucket must not stay behind when the client goes away.
+	if err := b.settle(context.WithoutCancel(ctx)); err != nil {
+		return nil, err
+	}
+	return &op.DeleteBucketOutput{}, nil
+}
+
+func (b *Bucket) close(ctx context.Context) error {
+	return b.store.retry(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
+		now, err := b.store.bucketIn(snap, b.name)
+		if err != nil {
+			return nil, err
+		}
+		if now.row.id != b.row.id || now.row.closing {
+			return nil, noBucket(b.name)
+		}
+		var c change
+		row := now.row
+		row.closing = true
+		c.Guards = append(c.Guards, meta.Guard{Key: bucketKey(b.name), Kind: meta.RevIs, Rev: now.rev})
+		c.set(bucketKey(b.name), row.encode())
+		c.drop(liveKey(row.id))
+		return c.done(), nil
+	})
+}
+
+// settle ends the closing of a bucket: an empty one is dropped, another opens again and
+// settle returns bucket_not_empty.
+func (b *Bucket) settle(ctx context.Context) error {
+	full := b.checkEmpty(ctx)
+	if full != nil && fault.CodeOf(full) != fault.BucketNotEmpty {
+		return full
+	}
+	err := b.store.retry(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
+		now, err := b.store.bucketIn(snap, b.name)
+		if err != nil {
+			return nil, err
+		}
+		if now.row.id != b.row.id || !now.row.closing {
+			return nil, nil
+		}
+		var c change
+		c.Guards = append(c.Guards, meta.Guard{Key: bucketKey(b.name), Kind: meta.RevIs, Rev: now.rev})
+		if full == nil {
+			c.drop(bucketKey(b.name))
+			return c.done(), dropCounters(snap, &c, b.row.id)
+		}
+		row := now.row
+		row.closing = false
+		c.set(bucketKey(b.name), row.encode())
+		c.set(liveKey(row.id), []byte(b.name))
+		return c.done(), nil
+	})
+	if err != nil {
+		return err
+	}
+	return full
+}
+
+func dropCounters(snap meta.Snapshot, c *change, bucket uint64) error {
+	return walk(snap, numberKey(kindCounter, bucket), func(r meta.Row) error {
+		c.drop(append([]byte(nil), r.Key...))
+		return nil
+	})
+}
+
+func (b *Bucket) checkEmpty(ctx context.Context) error {
+	return b.store.view(ctx, func(snap meta.Snapshot) error {
+		for kind, what := range map[byte]string{kindObject: "objects", kindUpload: "unfinished uploads"} {
+			prefix := numberKey(kind, b.row.id)
+			found := false
+			err := snap.Walk(prefix, successor(prefix), func(meta.Row) ([]byte, bool) {
+				found = true
+				return nil, true
+			})
+			if err != nil {
+				return err
+			}
+			if found {
+				return fault.Newf(fault.BucketNotEmpty, "bucket %q has %s", b.name, what)
+			}
+		}
+		return nil
+	})
+}
+
+// settleClosing ends the deletions of buckets that a crash interrupted.
+func (s *Store) settleClosing(ctx context.Context) error {
+	var closing []*Bucket
+	err := s.view(ctx, func(snap meta.Snapshot) error {
+		return walk(snap, []byte{kindBucket}, func(r meta.Row) error {
+			row, err := decodeBucket(r.Val)
+			if err == nil && row.closing {
+				closing = append(closing, &Bucket{store: s, name: string(r.Key[1:]), row: row})
+			}
+			return err
+		})
+	})
+	for _, b := range closing {
+		if err := b.settle(ctx); err != nil && fault.CodeOf(err) != fault.BucketNotEmpty {
+			return err
+		}
+	}
+	return err
+}
+
+// GetBucketStatistics counts what the bucket holds, exact at once. host is the bucket's address without scheme.
+func (b *Bucket) GetBucketStatistics(ctx context.Context, host string, _ *op.GetBucketStatisticsInput) (*op.GetBucketStatisticsOutput, error) {
+	out := &op.GetBucketStatisticsOutput{
+		Name: b.name, Location: b.row.zone, URL: host, Created: b.row.created, BucketStatus: "active",
+		StorageClasses: map[string]op.StorageClassStatistics{},
+	}
+	err := b.store.view(ctx, func(snap meta.Snapshot) error {
+		for class := range classes {
+			n, err := counter(snap, counterKey(b.row.id, class, countObjects))
+			if err != nil {
+				return err
+			}
+			size, err := counter(snap, counterKey(b.row.id, class, countBytes))
+			if err != nil {
+				return err
+			}
+			out.Count += n
+			out.Size += size
+			out.StorageClasses[class.String()] = op.StorageClassStatistics{Count: n, Size: size, BillingSize: size}
+		}
+		return nil
+	})
+	return out, err
+}
+
+func counter(snap meta.Snapshot, key []byte) (int64, error) {
+	row, ok, err := snap.Get(key)
+	if !ok || err != nil {
+		return 0, err
+	}
+	return meta.Counter(row)
+}

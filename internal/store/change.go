@@ -1,0 +1,115 @@
+package store
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/oisproject/ois/internal/blob"
+	"github.com/oisproject/ois/internal/meta"
+)
+
+// A change builds a meta.Change in the words of this package.
+type change struct {
+	meta.Change
+	counts map[string]int64
+}
+
+func (c *change) guard(kind meta.GuardKind, key []byte) {
+	c.Guards = append(c.Guards, meta.Guard{Key: key, Kind: kind})
+}
+
+// unchanged demands that the row at key is still what was read: row, or absent if ok is false.
+func (c *change) unchanged(key []byte, row meta.Row, ok bool) {
+	if !ok {
+		c.guard(meta.Absent, key)
+		return
+	}
+	c.Guards = append(c.Guards, meta.Guard{Key: key, Kind: meta.RevIs, Rev: row.Rev})
+}
+
+func (c *change) set(key, val []byte) { c.Sets = append(c.Sets, meta.KV{Key: key, Val: val}) }
+
+func (c *change) drop(key []byte) { c.Drops = append(c.Drops, key) }
+
+// count adds one object of the given size to a bucket's statistics, or takes
+// it away if sign is -1.
+func (c *change) count(bucket uint64, class storageClass, size, sign int64) {
+	if c.counts == nil {
+		c.counts = make(map[string]int64, 4)
+	}
+	c.counts[string(counterKey(bucket, class, countObjects))] += sign
+	c.counts[string(counterKey(bucket, class, countBytes))] += sign * size
+}
+
+// refer notes that owner needs the blobs of the extents.
+func (c *change) refer(owner ref, extents []extent) {
+	for _, id := range blobsOf(extents) {
+		c.set(refKey(id, owner), nil)
+	}
+}
+
+// discard leaves what a ref held to the sweeper.
+func (c *change) discard(r ref, g garbageRow) {
+	c.set(garbageKey(r), g.encode())
+}
+
+// replace puts a new object in the place of what a snapshot holds at its key.
+func (c *change) replace(snap meta.Snapshot, bucket uint64, key string, o *objectRow) error {
+	if _, err := c.retire(snap, bucket, key); err != nil {
+		return err
+	}
+	c.guard(meta.Live, liveKey(bucket))
+	c.set(objectKey(bucket, key), o.encode())
+	c.count(bucket, o.class, o.size, 1)
+	return nil
+}
+
+// remove takes away the object that a snapshot holds at a key and reports whether there is one.
+func (c *change) remove(snap meta.Snapshot, bucket uint64, key string) (found bool, err error) {
+	found, err = c.retire(snap, bucket, key)
+	if found {
+		c.drop(objectKey(bucket, key))
+	}
+	return found, err
+}
+
+// retire leaves the object at a key to the sweeper; the caller changes the row.
+func (c *change) retire(snap meta.Snapshot, bucket uint64, key string) (found bool, err error) {
+	k := objectKey(bucket, key)
+	row, ok, err := snap.Get(k)
+	if err != nil {
+		return false, err
+	}
+	c.unchanged(k, row, ok)
+	if !ok {
+		return false, nil
+	}
+	old, err := decodeObject(row.Val)
+	if err != nil {
+		return false, fmt.Errorf("object %q: %w", key, err)
+	}
+	c.count(bucket, old.class, old.size, -1)
+	c.discard(old.ref, garbageRow{extents: old.extents, parts: old.parts})
+	return true, nil
+}
+
+// done returns the finished change.
+func (c *change) done() *meta.Change {
+	for _, k := range slices.Sorted(maps.Keys(c.counts)) {
+		if n := c.counts[k]; n != 0 {
+			c.Adds = append(c.Adds, meta.Delta{Key: []byte(k), N: n})
+		}
+	}
+	return &c.Change
+}
+
+// blobsOf returns the blobs that extents lie in, each once.
+func blobsOf(extents []extent) []blob.ID {
+	ids := make([]blob.ID, len(extents))
+	for i, e := range extents {
+		ids[i] = e.blob
+	}
+	slices.SortFunc(ids, blob.ID.Compare)
+	return slices.Compact(ids)
+}

@@ -1,0 +1,172 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/oisproject/ois/internal/fault"
+	"github.com/oisproject/ois/internal/meta"
+	"github.com/oisproject/ois/internal/op"
+)
+
+// ErrSourceChanged is returned by CopyObject, MoveObject and CopyPart when the source was
+// replaced or deleted since it was looked up. Nothing was done: look it up again.
+var ErrSourceChanged = errors.New("source changed")
+
+// CopyObject makes an object with the bytes of src. No byte is moved: both share the blobs, whatever their size.
+func (b *Bucket) CopyObject(ctx context.Context, src *Object, in *op.CopyObjectInput) (*op.CopyObjectOutput, error) {
+	row, err := copyRow(src, in)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkKey(in.Key); err != nil {
+		return nil, err
+	}
+	err = b.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
+		var c change
+		if err := c.stillThere(snap, src); err != nil {
+			return nil, err
+		}
+		row.ref, row.modified = b.store.newRef(), b.store.now()
+		if err := c.share(snap, b.store, src, &row); err != nil {
+			return nil, err
+		}
+		if err := c.replace(snap, b.row.id, in.Key, &row); err != nil {
+			return nil, err
+		}
+		return c.done(), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	b.store.wakeSweeper()
+	return &op.CopyObjectOutput{ETag: quote(row.etag)}, nil
+}
+
+// copyRow decides what the copy keeps of its source and takes from the request.
+func copyRow(src *Object, in *op.CopyObjectInput) (objectRow, error) {
+	row := src.row
+	if row.size > MaxBody {
+		return row, fault.Newf(fault.EntityTooLarge, "the source has %d bytes; a copy takes up to %d, copy larger ones part by part", row.size, int64(MaxBody))
+	}
+	class, err := parseClass(in.StorageClass)
+	if err != nil {
+		return row, err
+	}
+	row.class = class
+	switch strings.ToUpper(in.MetadataDirective) {
+	case "", "COPY":
+		if in.StorageClass == "" && src.key == in.Key && src.bucket.name == in.Bucket {
+			row.class = src.row.class // a copy onto itself that asks for nothing changes nothing
+		}
+		return row, nil
+	case "REPLACE":
+		row.headers = headers{
+			contentType: in.ContentType, cacheControl: in.CacheControl, contentDisposition: in.ContentDisposition,
+			contentEncoding: in.ContentEncoding, expires: in.Expires, metadata: in.Metadata,
+		}
+		return row, checkHeaders(&row.headers)
+	}
+	return row, fault.Newf(fault.InvalidArgument, "x-qs-metadata-directive %q is unknown; allowed: COPY, REPLACE", in.MetadataDirective)
+}
+
+// MoveObject gives src another key, in this bucket or in another. Nothing is copied and everything is kept.
+func (b *Bucket) MoveObject(ctx context.Context, src *Object, in *op.MoveObjectInput) (*op.MoveObjectOutput, error) {
+	if err := checkKey(in.Key); err != nil {
+		return nil, err
+	}
+	row := src.row
+	self := src.bucket.row.id == b.row.id && src.key == in.Key
+	err := b.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
+		var c change
+		if err := c.stillThere(snap, src); err != nil {
+			return nil, err
+		}
+		row.modified = b.store.now()
+		if self {
+			c.guard(meta.Live, liveKey(b.row.id))
+			c.set(objectKey(b.row.id, in.Key), row.encode())
+			return c.done(), nil
+		}
+		c.drop(objectKey(src.bucket.row.id, src.key))
+		c.count(src.bucket.row.id, row.class, row.size, -1)
+		if src.bucket.row.id != b.row.id {
+			c.guard(meta.Live, liveKey(src.bucket.row.id))
+		}
+		if err := c.replace(snap, b.row.id, in.Key, &row); err != nil {
+			return nil, err
+		}
+		return c.done(), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	b.store.wakeSweeper()
+	return &op.MoveObjectOutput{ETag: quote(row.etag)}, nil
+}
+
+// stillThere demands that src is what it was when it was looked up, so that its
+// blobs are alive when the change happens.
+func (c *change) stillThere(snap meta.Snapshot, src *Object) error {
+	k := objectKey(src.bucket.row.id, src.key)
+	row, ok, err := snap.Get(k)
+	if err != nil {
+		return err
+	}
+	if !ok || row.Rev != src.rev {
+		return fmt.Errorf("copy %s/%q: %w", src.bucket.name, src.key, ErrSourceChanged)
+	}
+	c.unchanged(k, row, true)
+	return nil
+}
+
+// share makes row refer to the bytes of src under its own ref.
+func (c *change) share(snap meta.Snapshot, s *Store, src *Object, row *objectRow) error {
+	if !row.parts {
+		c.refer(row.ref, row.extents)
+		return nil
+	}
+	return walk(snap, partPrefix(src.row.ref), func(r meta.Row) error {
+		p, err := decodePart(r.Val)
+		if err != nil {
+			return err
+		}
+		n, err := partNumber(r.Key)
+		if err != nil {
+			return err
+		}
+		p.ref = s.newRef()
+		c.refer(p.ref, p.extents)
+		c.set(partKey(row.ref, n), p.encode())
+		return nil
+	})
+}
+
+// CopyPart makes a part of an upload from n bytes at off of src, without moving a byte.
+func (b *Bucket) CopyPart(ctx context.Context, src *Object, off, n int64, in *op.CopyPartInput) (*op.CopyPartOutput, error) {
+	if n > MaxBody {
+		return nil, fault.Newf(fault.EntityTooLarge, "the part has %d bytes; allowed: %d", n, int64(MaxBody))
+	}
+	id, err := b.checkPart(ctx, in.Key, in.UploadID, in.PartNumber)
+	if err != nil {
+		return nil, err
+	}
+	part := partRow{size: n, etag: src.row.etag, extents: cut(src.extents, off, n)}
+	if n != src.row.size {
+		// Not an MD5 and not like one: the bytes are not read for it.
+		part.etag = fmt.Sprintf("%s-%d-%d", src.row.etag, off, n)
+	}
+	err = b.putPart(ctx, in.Key, id, in.PartNumber, &part, func(snap meta.Snapshot, c *change) error {
+		return c.stillThere(snap, src)
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := &op.CopyPartOutput{ETag: quote(part.etag)}
+	if in.CopyRange != "" {
+		out.ContentCopyRange = fmt.Sprintf("bytes %d-%d/%d", off, off+n-1, src.row.size)
+	}
+	return out, nil
+}

@@ -1,0 +1,160 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/oisproject/ois/internal/blob"
+)
+
+// The first byte of a key says what its row is; docs/format.md tells the rest.
+const (
+	kindBucket   = 'b' // b <bucket name>                         bucketRow
+	kindLive     = 'i' // i <bucket id>                           bucket name; there while the bucket takes writes
+	kindObject   = 'o' // o <bucket id> <object key>              objectRow
+	kindUpload   = 'u' // u <bucket id> <escaped key> 00 00 <ref> uploadRow
+	kindPart     = 'p' // p <ref of upload or object> <number>    partRow
+	kindRef      = 'r' // r <blob id> <ref>                       empty: ref needs the blob
+	kindGarbage  = 'g' // g <due> <ref>                           garbageRow: what ref held is to be given back
+	kindCounter  = 'c' // c <bucket id> <class> <what>            counter
+	kindEpoch    = 'l' // l <epoch>                               epochRow
+	kindUser     = 'w' // w <user id>                             userRow
+	kindKey      = 'k' // k <access key id>                       keyRow
+	kindSequence = 's' // s <name>                                numbers handed out in steps
+)
+
+// A ref names one stored incarnation of an object, a part or an upload. It
+// starts with the time of its making in milliseconds, so that refs sort by age, and is never reused.
+type ref [refLen]byte
+
+const refLen = 16
+
+// String returns the ref as 32 hexadecimal digits, which is the form of an upload id.
+func (r ref) String() string { return hex.EncodeToString(r[:]) }
+
+// parseRef decodes an upload id.
+func parseRef(s string) (r ref, ok bool) {
+	if len(s) != 2*refLen {
+		return r, false
+	}
+	_, err := hex.Decode(r[:], []byte(s))
+	return r, err == nil && s == r.String()
+}
+
+func makeRef(ms int64, epoch uint32, seq uint64) (r ref) {
+	binary.BigEndian.PutUint64(r[:8], uint64(ms)<<16|uint64(epoch)>>16)
+	binary.BigEndian.PutUint64(r[8:], uint64(epoch)<<48|seq&(1<<48-1))
+	return r
+}
+
+func bucketKey(name string) []byte { return append([]byte{kindBucket}, name...) }
+
+func numberKey(kind byte, n uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{kind}, n)
+}
+
+func liveKey(bucket uint64) []byte { return numberKey(kindLive, bucket) }
+
+func objectKey(bucket uint64, key string) []byte {
+	b := make([]byte, 0, 9+len(key))
+	b = append(b, kindObject)
+	b = binary.BigEndian.AppendUint64(b, bucket)
+	return append(b, key...)
+}
+
+// uploadPrefix ends a key with 00 00 and escapes its zero bytes as 00 01, so
+// that uploads sort by key first, whatever bytes a key has.
+func uploadPrefix(bucket uint64, key string) []byte {
+	return append(appendEscaped(numberKey(kindUpload, bucket), key), 0, 0)
+}
+
+func appendEscaped(b []byte, key string) []byte {
+	for i := range len(key) {
+		b = append(b, key[i])
+		if key[i] == 0 {
+			b = append(b, 1)
+		}
+	}
+	return b
+}
+
+func uploadKey(bucket uint64, key string, id ref) []byte {
+	return append(uploadPrefix(bucket, key), id[:]...)
+}
+
+// splitUploadKey takes an upload's row key apart.
+func splitUploadKey(k []byte) (key string, id ref, err error) {
+	if len(k) < 9+2+refLen || k[0] != kindUpload {
+		return "", id, fmt.Errorf("upload row key %q: too short", k)
+	}
+	esc, tail := k[9:len(k)-refLen], k[len(k)-refLen:]
+	if !bytes.HasSuffix(esc, []byte{0, 0}) {
+		return "", id, fmt.Errorf("upload row key %q: no end of the object key", k)
+	}
+	copy(id[:], tail)
+	return string(bytes.ReplaceAll(esc[:len(esc)-2], []byte{0, 1}, []byte{0})), id, nil
+}
+
+func partPrefix(owner ref) []byte { return append([]byte{kindPart}, owner[:]...) }
+
+func partKey(owner ref, number uint32) []byte {
+	return binary.BigEndian.AppendUint32(partPrefix(owner), number)
+}
+
+func partNumber(k []byte) (uint32, error) {
+	if len(k) != 1+refLen+4 {
+		return 0, fmt.Errorf("part row key %q: %d bytes, want %d", k, len(k), 1+refLen+4)
+	}
+	return binary.BigEndian.Uint32(k[1+refLen:]), nil
+}
+
+func blobPrefix(id blob.ID) []byte { return id.Append([]byte{kindRef}) }
+
+func refKey(id blob.ID, owner ref) []byte { return append(blobPrefix(id), owner[:]...) }
+
+func splitRefKey(k []byte) (id blob.ID, owner ref, err error) {
+	if len(k) != 1+blob.IDLen+refLen {
+		return id, owner, fmt.Errorf("reference row key %q: %d bytes, want %d", k, len(k), 1+blob.IDLen+refLen)
+	}
+	copy(owner[:], k[1+blob.IDLen:])
+	id, err = blob.ParseID(k[1 : 1+blob.IDLen])
+	return id, owner, err
+}
+
+// garbageKey leaves room for a due time: an engine in one process needs none,
+// since readers pin what they read, so it is zero here.
+func garbageKey(owner ref) []byte {
+	return append(numberKey(kindGarbage, 0), owner[:]...)
+}
+
+// What a counter counts.
+const (
+	countObjects = 'n'
+	countBytes   = 's'
+)
+
+func counterKey(bucket uint64, class storageClass, what byte) []byte {
+	return append(numberKey(kindCounter, bucket), byte(class), what)
+}
+
+func epochKey(epoch uint32) []byte {
+	return binary.BigEndian.AppendUint32([]byte{kindEpoch}, epoch)
+}
+
+func userKey(id string) []byte { return append([]byte{kindUser}, id...) }
+
+func accessKey(id string) []byte { return append([]byte{kindKey}, id...) }
+
+// successor returns the first key after all keys that start with prefix, or
+// nil if there is none.
+func successor(prefix []byte) []byte {
+	end := bytes.Clone(prefix)
+	for i := len(end) - 1; i >= 0; i-- {
+		if end[i]++; end[i] != 0 {
+			return end[:i+1]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,431 @@
+package store
+
+import (
+	"context"
+	"crypto/md5"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/oisproject/ois/internal/fault"
+	"github.com/oisproject/ois/internal/meta"
+	"github.com/oisproject/ois/internal/op"
+)
+
+// maxInlineExtents is how many extents an object row holds; an object with more takes over
+// the part rows of its upload, so that listing rows stay narrow.
+const maxInlineExtents = 8
+
+// InitiateMultipartUpload starts an upload. Several of one key may go on at once.
+func (b *Bucket) InitiateMultipartUpload(ctx context.Context, in *op.InitiateMultipartUploadInput) (*op.InitiateMultipartUploadOutput, error) {
+	row := uploadRow{headers: headers{
+		contentType: in.ContentType, cacheControl: in.CacheControl, contentDisposition: in.ContentDisposition,
+		contentEncoding: in.ContentEncoding, expires: in.Expires, metadata: in.Metadata,
+	}}
+	var err error
+	if row.class, err = parseClass(in.StorageClass); err != nil {
+		return nil, err
+	}
+	if err := checkKey(in.Key); err != nil {
+		return nil, err
+	}
+	if err := checkHeaders(&row.headers); err != nil {
+		return nil, err
+	}
+	id := b.store.newRef()
+	row.created = b.store.now()
+	err = b.write(ctx, func(meta.Snapshot) (*meta.Change, error) {
+		var c change
+		c.guard(meta.Live, liveKey(b.row.id))
+		c.set(uploadKey(b.row.id, in.Key, id), row.encode())
+		return c.done(), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &op.InitiateMultipartUploadOutput{Bucket: b.name, Key: in.Key, UploadID: id.String()}, nil
+}
+
+// upload finds an upload of a key in a snapshot.
+func (b *Bucket) upload(snap meta.Snapshot, key, uploadID string) (id ref, at meta.Row, row uploadRow, err error) {
+	id, ok := parseRef(uploadID)
+	if ok {
+		at, ok, err = snap.Get(uploadKey(b.row.id, key, id))
+	}
+	if err == nil && !ok {
+		err = fault.Newf(fault.UploadNotExists, "upload %.64q of object %q does not exist", uploadID, key)
+	}
+	if err == nil {
+		row, err = decodeUpload(at.Val)
+	}
+	return id, at, row, err
+}
+
+// checkPart refuses a part before its bytes are read.
+func (b *Bucket) checkPart(ctx context.Context, key, uploadID string, number int64) (ref, error) {
+	var id ref
+	if number < 0 || number > MaxPartNumber {
+		return id, fault.Newf(fault.InvalidArgument, "part_number is %d; allowed: 0 to %d", number, MaxPartNumber)
+	}
+	err := b.store.view(ctx, func(snap meta.Snapshot) (err error) {
+		id, _, _, err = b.upload(snap, key, uploadID)
+		return err
+	})
+	return id, err
+}
+
+// UploadMultipart stores a part. A part of the same number is replaced.
+func (b *Bucket) UploadMultipart(ctx context.Context, in *op.UploadMultipartInput) (*op.UploadMultipartOutput, error) {
+	id, err := b.checkPart(ctx, in.Key, in.UploadID, in.PartNumber)
+	if err != nil {
+		return nil, err
+	}
+	body, err := b.store.receive(ctx, in.Body, in.ContentLength, in.ContentMD5)
+	if err != nil {
+		return nil, err
+	}
+	part := partRow{size: body.size, etag: body.md5, extents: body.extents()}
+	err = b.putPart(ctx, in.Key, id, in.PartNumber, &part, func(meta.Snapshot, *change) error { return nil })
+	if err != nil {
+		b.store.forget(body)
+		return nil, err
+	}
+	return &op.UploadMultipartOutput{ETag: quote(part.etag)}, nil
+}
+
+// putPart publishes a part whose bytes are durable; also adds what else must hold.
+func (b *Bucket) putPart(ctx context.Context, key string, id ref, number int64, part *partRow, also func(meta.Snapshot, *change) error) error {
+	at := partKey(id, uint32(number))
+	err := b.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
+		if _, _, _, err := b.upload(snap, key, id.String()); err != nil {
+			return nil, err
+		}
+		var c change
+		if err := also(snap, &c); err != nil {
+			return nil, err
+		}
+		old, ok, err := snap.Get(at)
+		if err != nil {
+			return nil, err
+		}
+		c.unchanged(at, old, ok)
+		if ok {
+			if err := c.discardPart(old); err != nil {
+				return nil, err
+			}
+		}
+		part.ref, part.created = b.store.newRef(), b.store.now()
+		c.guard(meta.Live, uploadKey(b.row.id, key, id))
+		c.refer(part.ref, part.extents)
+		c.set(at, part.encode())
+		return c.done(), nil
+	})
+	if err == nil {
+		b.store.wakeSweeper()
+	}
+	return err
+}
+
+// discardPart leaves the bytes of a part to the sweeper.
+func (c *change) discardPart(r meta.Row) error {
+	p, err := decodePart(r.Val)
+	if err != nil {
+		return fmt.Errorf("row %q: %w", r.Key, err)
+	}
+	c.discard(p.ref, garbageRow{extents: p.extents})
+	return nil
+}
+
+// ListMultipart lists the parts of an upload by ascending number.
+func (b *Bucket) ListMultipart(ctx context.Context, in *op.ListMultipartInput) (*op.ListMultipartOutput, error) {
+	limit := int64(maxListed)
+	if in.Limit != nil {
+		limit = min(*in.Limit, maxListed)
+	}
+	if limit < 0 {
+		return nil, negative("limit", limit)
+	}
+	marker := int64(-1)
+	if in.PartNumberMarker != nil {
+		marker = *in.PartNumberMarker
+	}
+	out := &op.ListMultipartOutput{ObjectParts: []op.ObjectPart{}}
+	err := b.store.view(ctx, func(snap meta.Snapshot) error {
+		id, _, _, err := b.upload(snap, in.Key, in.UploadID)
+		if err != nil {
+			return err
+		}
+		return walk(snap, partPrefix(id), func(r meta.Row) error {
+			out.Count++
+			n, err := partNumber(r.Key)
+			if err != nil || int64(n) <= marker || int64(len(out.ObjectParts)) == limit {
+				return err
+			}
+			p, err := decodePart(r.Val)
+			out.ObjectParts = append(out.ObjectParts, op.ObjectPart{PartNumber: int64(n), Size: p.size, Created: p.created, ETag: p.etag})
+			return err
+		})
+	})
+	return out, err
+}
+
+// AbortMultipartUpload ends an upload and gives its parts back. That it does
+// not exist is no error.
+func (b *Bucket) AbortMultipartUpload(ctx context.Context, in *op.AbortMultipartUploadInput) (*op.AbortMultipartUploadOutput, error) {
+	err := b.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
+		id, at, _, err := b.upload(snap, in.Key, in.UploadID)
+		if fault.CodeOf(err) == fault.UploadNotExists {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		var c change
+		key := uploadKey(b.row.id, in.Key, id)
+		c.unchanged(key, at, true)
+		c.drop(key)
+		c.discard(id, garbageRow{parts: true})
+		return c.done(), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	b.store.wakeSweeper()
+	return &op.AbortMultipartUploadOutput{}, nil
+}
+
+// CompleteMultipartUpload makes an object of the parts named, in their order; other parts are
+// given back. No byte is moved.
+func (b *Bucket) CompleteMultipartUpload(ctx context.Context, in *op.CompleteMultipartUploadInput) (*op.CompleteMultipartUploadOutput, error) {
+	etag, err := parseETag(in.ETag)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkPartList(in.ObjectParts); err != nil {
+		return nil, err
+	}
+	var row objectRow
+	err = b.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
+		id, at, upload, err := b.upload(snap, in.Key, in.UploadID)
+		if err != nil {
+			return nil, err
+		}
+		a := assembly{snap: snap, id: id, object: objectRow{
+			ref: id, etag: etag, class: upload.class, headers: upload.headers, modified: b.store.now(),
+		}}
+		if err := a.assemble(in.ObjectParts); err != nil {
+			return nil, err
+		}
+		key := uploadKey(b.row.id, in.Key, id)
+		a.unchanged(key, at, true)
+		a.drop(key)
+		row = a.object
+		if err := a.replace(snap, b.row.id, in.Key, &row); err != nil {
+			return nil, err
+		}
+		return a.done(), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	b.store.wakeSweeper()
+	return &op.CompleteMultipartUploadOutput{ETag: quote(row.etag)}, nil
+}
+
+func checkPartList(parts []op.CompletedPart) error {
+	if len(parts) == 0 {
+		return fault.Newf(fault.InvalidRequest, "object_parts is empty; allowed: 1 to %d parts", MaxParts)
+	}
+	if len(parts) > MaxParts {
+		return fault.Newf(fault.MaxPartsExceeded, "object_parts has %d entries; allowed: %d", len(parts), MaxParts)
+	}
+	for i := 1; i < len(parts); i++ {
+		if parts[i].PartNumber <= parts[i-1].PartNumber {
+			return fault.Newf(fault.InvalidRequest, "object_parts[%d]: part_number %d follows %d; part numbers must ascend", i, parts[i].PartNumber, parts[i-1].PartNumber)
+		}
+	}
+	return nil
+}
+
+// An assembly makes an object of an upload's parts.
+type assembly struct {
+	change
+	snap   meta.Snapshot
+	id     ref
+	object objectRow
+	used   []partRow
+}
+
+func (a *assembly) assemble(want []op.CompletedPart) error {
+	next, extents := 0, 0
+	var dropped []meta.Row
+	err := walk(a.snap, partPrefix(a.id), func(r meta.Row) error {
+		n, err := partNumber(r.Key)
+		if err != nil {
+			return err
+		}
+		r.Key, r.Val = append([]byte(nil), r.Key...), append([]byte(nil), r.Val...)
+		if next == len(want) || int64(n) != want[next].PartNumber {
+			dropped = append(dropped, r)
+			return nil
+		}
+		p, err := decodePart(r.Val)
+		if err != nil {
+			return err
+		}
+		if err := checkETag(want[next], p.etag); err != nil {
+			return err
+		}
+		a.unchanged(r.Key, r, true)
+		a.used = append(a.used, p)
+		extents += len(p.extents)
+		next++
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if next < len(want) {
+		return fault.Newf(fault.InvalidRequest, "part %d was not uploaded", want[next].PartNumber)
+	}
+	for _, r := range dropped {
+		a.unchanged(r.Key, r, true)
+		a.drop(r.Key)
+		if err := a.discardPart(r); err != nil {
+			return err
+		}
+	}
+	return a.join(want, extents)
+}
+
+// join puts the parts together: inline if they are few, else by keeping the part rows.
+func (a *assembly) join(want []op.CompletedPart, extents int) error {
+	sum := md5.New()
+	for i, p := range a.used {
+		if p.size < MinPart && i < len(a.used)-1 {
+			return fault.Newf(fault.EntityTooSmall, "part %d has %d bytes; allowed: %d and more, but for the last part", want[i].PartNumber, p.size, MinPart)
+		}
+		a.object.size += p.size
+		_, _ = sum.Write(digest(p.etag)) // a hash does not fail
+	}
+	if a.object.size > MaxObject {
+		return fault.Newf(fault.EntityTooLarge, "the parts have %d bytes together; allowed: %d", a.object.size, int64(MaxObject))
+	}
+	if a.object.etag == "" {
+		a.object.etag = fmt.Sprintf("%x-%d", sum.Sum(nil), len(a.used))
+	}
+	if extents > maxInlineExtents {
+		a.object.parts = true
+		return nil
+	}
+	for i, p := range a.used {
+		a.object.extents = append(a.object.extents, p.extents...)
+		a.drop(partKey(a.id, uint32(want[i].PartNumber)))
+		for _, id := range blobsOf(p.extents) {
+			a.drop(refKey(id, p.ref))
+		}
+	}
+	a.refer(a.object.ref, a.object.extents)
+	return nil
+}
+
+// digest returns the bytes of a part's MD5, or of an ETag that is none.
+func digest(etag string) []byte {
+	if b, err := hex.DecodeString(etag); err == nil && len(b) == md5.Size {
+		return b
+	}
+	return []byte(etag)
+}
+
+func checkETag(want op.CompletedPart, have string) error {
+	etag, err := parseETag(want.ETag)
+	if err != nil || etag == "" || etag == have {
+		return err
+	}
+	return fault.Newf(fault.InvalidRequest, "part %d has the ETag %q, object_parts says %q", want.PartNumber, have, etag)
+}
+
+// ListMultipartUploads lists the unfinished uploads, by key and then by age, oldest first.
+func (b *Bucket) ListMultipartUploads(ctx context.Context, in *op.ListMultipartUploadsInput) (*op.ListMultipartUploadsOutput, error) {
+	limit, err := pageLimit(in.Limit, defaultBuckets)
+	if err != nil {
+		return nil, err
+	}
+	out := &op.ListMultipartUploadsOutput{
+		Name: b.name, Prefix: in.Prefix, Delimiter: in.Delimiter, Limit: limit, KeyMarker: in.KeyMarker,
+		UploadIDMarker: in.UploadIDMarker, Marker: in.KeyMarker, Uploads: []op.Upload{}, CommonPrefixes: []string{},
+	}
+	p := uploadPage{page: page{prefix: in.Prefix, delimiter: in.Delimiter, limit: limit}, bucket: b.row.id}
+	err = b.store.view(ctx, func(snap meta.Snapshot) error {
+		return p.walk(snap, in.KeyMarker, in.UploadIDMarker, func(key string, id ref, created time.Time) {
+			out.Uploads = append(out.Uploads, op.Upload{Key: key, UploadID: id.String(), Created: created})
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	out.CommonPrefixes = append(out.CommonPrefixes, p.prefixes...)
+	if out.HasMore = p.more; p.more {
+		out.NextKeyMarker, out.NextUploadIDMarker = p.last, p.lastID
+	}
+	return out, nil
+}
+
+// An uploadPage is a page whose rows are uploads: a key may stand in it more than once.
+type uploadPage struct {
+	page
+	bucket uint64
+	lastID string
+}
+
+func (p *uploadPage) walk(snap meta.Snapshot, marker, idMarker string, visit func(string, ref, time.Time)) error {
+	root := numberKey(kindUpload, p.bucket)
+	lo := appendEscaped(append([]byte(nil), root...), p.prefix)
+	hi := successor(lo)
+	if from := p.after(marker, idMarker); string(from) > string(lo) {
+		lo = from
+	}
+	if hi != nil && string(lo) >= string(hi) {
+		return nil
+	}
+	var failed error
+	err := snap.Walk(lo, hi, func(r meta.Row) ([]byte, bool) {
+		if p.more = p.n == p.limit; p.more {
+			return nil, true
+		}
+		key, id, err := splitUploadKey(r.Key)
+		if err != nil {
+			failed = err
+			return nil, true
+		}
+		p.n++
+		if cp, ok := p.commonPrefix(key); ok {
+			p.last, p.lastID = cp, ""
+			p.prefixes = append(p.prefixes, cp)
+			seek := successor(appendEscaped(append([]byte(nil), root...), cp))
+			return seek, seek == nil
+		}
+		u, err := decodeUpload(r.Val)
+		p.last, p.lastID, failed = key, id.String(), err
+		visit(key, id, u.created)
+		return nil, failed != nil
+	})
+	if failed != nil {
+		return failed
+	}
+	return err
+}
+
+// after returns the first row key that comes after the markers.
+func (p *uploadPage) after(marker, idMarker string) []byte {
+	if marker == "" {
+		return nil
+	}
+	if cp, ok := p.commonPrefix(marker); ok && cp == marker {
+		return successor(appendEscaped(numberKey(kindUpload, p.bucket), marker))
+	}
+	if id, ok := parseRef(idMarker); ok {
+		return append(uploadKey(p.bucket, marker, id), 0)
+	}
+	return successor(uploadPrefix(p.bucket, marker))
+}

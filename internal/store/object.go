@@ -1,0 +1,212 @@
+package store
+
+import (
+	"context"
+	"crypto/md5"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/oisproject/ois/internal/fault"
+	"github.com/oisproject/ois/internal/meta"
+	"github.com/oisproject/ois/internal/op"
+)
+
+// An ObjectInfo is what is known of an object. The map must not be modified.
+type ObjectInfo struct {
+	Key                string
+	Size               int64
+	ETag               string // in quotes
+	LastModified       time.Time
+	StorageClass       string
+	ContentType        string
+	CacheControl       string
+	ContentDisposition string
+	ContentEncoding    string
+	Expires            string
+	Metadata           map[string]string // names without prefix
+}
+
+// An Object is one incarnation of an object, held for reading: its bytes stay
+// readable until Close, whatever becomes of its key.
+type Object struct {
+	bucket  *Bucket
+	key     string
+	rev     uint64
+	row     objectRow
+	extents []extent
+	close   sync.Once
+}
+
+// Object looks an object up. The caller closes it.
+func (b *Bucket) Object(ctx context.Context, key string) (*Object, error) {
+	o := &Object{bucket: b, key: key}
+	err := b.store.pins.look(ctx, b.store, func(snap meta.Snapshot) error {
+		row, ok, err := snap.Get(objectKey(b.row.id, key))
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return fault.Newf(fault.ObjectNotExists, "object %q does not exist", key)
+		}
+		o.rev = row.Rev
+		if o.row, err = decodeObject(row.Val); err != nil {
+			return fmt.Errorf("object %s/%q: %w", b.name, key, err)
+		}
+		if o.extents, err = o.row.allExtents(snap); err == nil {
+			b.store.pins.add(o.row.ref)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+// allExtents returns the extents of an object, those of its part rows included.
+func (o *objectRow) allExtents(snap meta.Snapshot) ([]extent, error) {
+	if !o.parts {
+		return o.extents, nil
+	}
+	var all []extent
+	err := walk(snap, partPrefix(o.ref), func(r meta.Row) error {
+		p, err := decodePart(r.Val)
+		all = append(all, p.extents...)
+		return err
+	})
+	return all, err
+}
+
+// Close lets go of the object.
+func (o *Object) Close() {
+	o.close.Do(func() {
+		if s := o.bucket.store; s.pins.remove(o.row.ref) {
+			s.wakeSweeper()
+		}
+	})
+}
+
+// Info returns what is known of the object.
+func (o *Object) Info() ObjectInfo {
+	r := &o.row
+	return ObjectInfo{
+		Key: o.key, Size: r.size, ETag: quote(r.etag), LastModified: r.modified, StorageClass: r.class.String(),
+		ContentType: r.contentType, CacheControl: r.cacheControl, ContentDisposition: r.contentDisposition,
+		ContentEncoding: r.contentEncoding, Expires: r.expires, Metadata: r.metadata,
+	}
+}
+
+// Open returns a reader over n bytes from off, which must lie within the object. Every
+// byte is checked before Read returns it. The object must stay open until the reader is closed.
+func (o *Object) Open(ctx context.Context, off, n int64) io.ReadCloser {
+	return &extentReader{ctx: ctx, object: o, rest: cut(o.extents, off, n)}
+}
+
+// PutObject stores an object. Its body is read to the end.
+func (b *Bucket) PutObject(ctx context.Context, in *op.PutObjectInput) (*op.PutObjectOutput, error) {
+	h := headers{
+		contentType: in.ContentType, cacheControl: in.CacheControl, contentDisposition: in.ContentDisposition,
+		contentEncoding: in.ContentEncoding, expires: in.Expires, metadata: in.Metadata,
+	}
+	class, err := parseClass(in.StorageClass)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkKey(in.Key); err != nil {
+		return nil, err
+	}
+	if err := checkHeaders(&h); err != nil {
+		return nil, err
+	}
+	body, err := b.store.receive(ctx, in.Body, in.ContentLength, in.ContentMD5)
+	if err != nil {
+		return nil, err
+	}
+	row := objectRow{ref: b.store.newRef(), size: body.size, etag: body.md5, class: class, extents: body.extents(), headers: h}
+	if err := b.publish(ctx, in.Key, &row); err != nil {
+		b.store.forget(body)
+		return nil, err
+	}
+	return &op.PutObjectOutput{ETag: quote(row.etag)}, nil
+}
+
+// publish makes an object whose bytes are durable visible under its key.
+func (b *Bucket) publish(ctx context.Context, key string, row *objectRow) error {
+	err := b.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
+		var c change
+		row.modified = b.store.now()
+		c.refer(row.ref, row.extents)
+		if err := c.replace(snap, b.row.id, key, row); err != nil {
+			return nil, err
+		}
+		return c.done(), nil
+	})
+	if err == nil {
+		b.store.wakeSweeper()
+	}
+	return err
+}
+
+// DeleteObject deletes an object; that it does not exist is no error.
+func (b *Bucket) DeleteObject(ctx context.Context, in *op.DeleteObjectInput) (*op.DeleteObjectOutput, error) {
+	err := b.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
+		var c change
+		found, err := c.remove(snap, b.row.id, in.Key)
+		if !found || err != nil {
+			return nil, err
+		}
+		c.guard(meta.Live, liveKey(b.row.id))
+		return c.done(), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	b.store.wakeSweeper()
+	return &op.DeleteObjectOutput{}, nil
+}
+
+// DeleteMultipleObjects deletes up to MaxDeletes objects and tells what became of each. checked says that the server has
+// compared the body with its Content-MD5.
+func (b *Bucket) DeleteMultipleObjects(ctx context.Context, in *op.DeleteMultipleObjectsInput) (*op.DeleteMultipleObjectsOutput, error) {
+	if len(in.Objects) > MaxDeletes {
+		return nil, fault.Newf(fault.TooManyObjects, "objects has %d entries; allowed: %d", len(in.Objects), MaxDeletes)
+	}
+	if len(in.Objects) == 0 {
+		return nil, fault.Newf(fault.InvalidRequest, "objects is empty; allowed: 1 to %d entries", MaxDeletes)
+	}
+	keys := make(map[string]bool, len(in.Objects))
+	for i, o := range in.Objects {
+		if o.Key == "" {
+			return nil, fault.Newf(fault.InvalidRequest, "objects[%d] has no key", i)
+		}
+		keys[o.Key] = true
+	}
+	err := b.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
+		var c change
+		for _, key := range slices.Sorted(maps.Keys(keys)) {
+			if _, err := c.remove(snap, b.row.id, key); err != nil {
+				return nil, err
+			}
+		}
+		c.guard(meta.Live, liveKey(b.row.id))
+		return c.done(), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	b.store.wakeSweeper()
+	out := &op.DeleteMultipleObjectsOutput{}
+	if !in.Quiet {
+		for _, o := range in.Objects {
+			out.Deleted = append(out.Deleted, op.DeletedObject{Key: o.Key})
+		}
+	}
+	return out, nil
+}
+
+func md5Hex(sum []byte) string { return hex.EncodeToString(sum[:md5.Size]) }

@@ -1,0 +1,169 @@
+// Package store is what each API operation means: buckets, objects, uploads,
+// users and keys over the two seams, internal/meta and internal/blob.
+//
+// It knows no HTTP and decides nothing about who may do what: internal/access does.
+//
+// # How a write happens
+//
+// Bytes go first: a fresh blob is written and durable. Then one meta.Change
+// publishes it: the object row, a reference row for the blob, a garbage row for what was
+// replaced, and the counters of the bucket. That Change is the only moment at which
+// anything becomes visible, and it is guarded: by the bucket being alive, and by the
+// row it replaces being the one that was read. A guard that fails means that somebody
+// else was first; the write reads again and decides anew, its bytes stay where they are.
+//
+// # How space comes back
+//
+// Nothing is deleted in the way of a request. What loses its name gets a garbage row in the same
+// Change; the sweeper gives its blobs back once no reader holds it and no other reference
+// is left. Bytes without any name, left by a crash between blob and Change, belong to an epoch that
+// ended: each start of the store takes a new epoch, and sweeps the ones before it.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/oisproject/ois/internal/blob"
+	"github.com/oisproject/ois/internal/meta"
+)
+
+// Options of a store. Meta and Blobs are required.
+type Options struct {
+	Meta   meta.Engine // closed by Close
+	Blobs  blob.Engine // closed by Close
+	Logger *slog.Logger
+	Now    func() time.Time // the clock; nil is time.Now
+}
+
+// A Store keeps buckets, objects, users and keys. It is safe for concurrent use.
+type Store struct {
+	meta  meta.Engine
+	blobs blob.Engine
+	log   *slog.Logger
+	now   func() time.Time
+
+	epoch uint32
+	seq   atomic.Uint64 // of blobs, refs and buckets in this epoch
+	pins  pins
+
+	swept  sync.Mutex // held while the sweeper or fsck looks at garbage
+	wake   chan struct{}
+	stop   context.CancelFunc
+	worker sync.WaitGroup
+}
+
+// Open starts a store on its engines: it takes a new epoch, finishes bucket deletions
+// that a crash interrupted, and starts the sweeper. The engines are closed by Close, or by Open if it fails.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	s := &Store{meta: o.Meta, blobs: o.Blobs, log: o.Logger, now: o.Now, wake: make(chan struct{}, 1)}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store: %w", err), s.meta.Close(), s.blobs.Close())
+	}
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = stop
+	s.worker.Go(func() { s.sweepLoop(background) })
+	return s, nil
+}
+
+func (s *Store) start(ctx context.Context) error {
+	if err := s.takeEpoch(ctx); err != nil {
+		return err
+	}
+	if err := s.ensureRoot(ctx); err != nil {
+		return err
+	}
+	return s.settleClosing(ctx)
+}
+
+// Close stops the sweeper and closes the engines. Readers must be closed before.
+func (s *Store) Close() error {
+	s.stop()
+	s.worker.Wait()
+	return errors.Join(s.meta.Close(), s.blobs.Close())
+}
+
+// takeEpoch makes this start of the store the owner of a number that no start had before.
+func (s *Store) takeEpoch(ctx context.Context) error {
+	return s.retry(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
+		last := uint32(0)
+		err := snap.Walk([]byte{kindEpoch}, []byte{kindEpoch + 1}, func(r meta.Row) ([]byte, bool) {
+			last = uint32(r.Key[1])<<24 | uint32(r.Key[2])<<16 | uint32(r.Key[3])<<8 | uint32(r.Key[4])
+			return nil, false
+		})
+		if err != nil {
+			return nil, err
+		}
+		s.epoch = last + 1
+		c := &meta.Change{}
+		c.Guards = append(c.Guards, meta.Guard{Key: epochKey(s.epoch), Kind: meta.Absent})
+		c.Sets = append(c.Sets, meta.KV{Key: epochKey(s.epoch), Val: (&epochRow{}).encode()})
+		return c, nil
+	})
+}
+
+func (s *Store) newRef() ref { return makeRef(s.now().UnixMilli(), s.epoch, s.seq.Add(1)) }
+
+func (s *Store) newBlobID() blob.ID { return blob.ID{Epoch: s.epoch, Seq: s.seq.Add(1)} }
+
+// retry applies the change that decide makes from a fresh snapshot, until its guards hold. A nil change ends it: there
+// is nothing to do.
+func (s *Store) retry(ctx context.Context, decide func(meta.Snapshot) (*meta.Change, error)) error {
+	for wait := time.Millisecond; ; {
+		c, err := s.decide(ctx, decide)
+		if c == nil || err != nil {
+			return err
+		}
+		err = s.meta.Apply(ctx, c) // commit: the change happens here or not at all.
+		switch {
+		case errors.Is(err, meta.ErrGuard):
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+		case errors.Is(err, meta.ErrBusy):
+			if err := sleep(ctx, wait); err != nil {
+				return err
+			}
+			wait = min(2*wait, time.Second)
+		default:
+			return err
+		}
+	}
+}
+
+func (s *Store) decide(ctx context.Context, decide func(meta.Snapshot) (*meta.Change, error)) (*meta.Change, error) {
+	snap, err := s.meta.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := decide(snap)
+	return c, errors.Join(err, snap.Close())
+}
+
+// view calls read with a snapshot.
+func (s *Store) view(ctx context.Context, read func(meta.Snapshot) error) error {
+	_, err := s.decide(ctx, func(snap meta.Snapshot) (*meta.Change, error) { return nil, read(snap) })
+	return err
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

@@ -1,0 +1,242 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/oisproject/ois/internal/meta"
+)
+
+// Errors of users and keys.
+var (
+	ErrUserNotExist = errors.New("no such user")
+	ErrUserExists   = errors.New("a user of that name exists")
+	ErrUserInUse    = errors.New("the user still owns buckets")
+	ErrKeyNotExist  = errors.New("no such access key")
+)
+
+// RootUser is the id of the user that every store has. It has the root key pair and cannot be deleted.
+const RootUser = "usr-root"
+
+// maxUserName is the longest name of a user in bytes.
+const maxUserName = 64
+
+// A User owns buckets and access keys.
+type User struct {
+	ID      string    `json:"id"`
+	Name    string    `json:"name"`
+	Created time.Time `json:"created"`
+}
+
+// A Key is an access key and the user it speaks for.
+type Key struct {
+	ID      string    `json:"access_key_id"`
+	Secret  string    `json:"secret_access_key,omitempty"` // only when the key is created
+	User    string    `json:"user"`
+	Created time.Time `json:"created"`
+}
+
+func (s *Store) ensureRoot(ctx context.Context) error {
+	return s.retry(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
+		if _, ok, err := snap.Get(userKey(RootUser)); ok || err != nil {
+			return nil, err
+		}
+		return s.newUser(RootUser, "root"), nil
+	})
+}
+
+func (s *Store) newUser(id, name string) *meta.Change {
+	var c change
+	u := userRow{name: name, created: s.now()}
+	c.guard(meta.Absent, userKey(id))
+	c.set(userKey(id), u.encode())
+	return c.done()
+}
+
+// CreateUser makes a user. Names are unique; the id is made up.
+func (s *Store) CreateUser(ctx context.Context, name string) (User, error) {
+	if name == "" || len(name) > maxUserName || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return User{}, fmt.Errorf("user name %q is not allowed; allowed: 1 to %d bytes without control characters", name, maxUserName)
+	}
+	var u User
+	err := s.retry(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
+		users, err := listUsers(snap)
+		if err != nil {
+			return nil, err
+		}
+		for _, old := range users {
+			if old.Name == name {
+				return nil, fmt.Errorf("create user %q: %w", name, ErrUserExists)
+			}
+		}
+		u = User{ID: "usr-" + strings.ToLower(rand.Text()[:8]), Name: name, Created: s.now()}
+		return s.newUser(u.ID, name), nil
+	})
+	return u, err
+}
+
+// ListUsers returns all users, ordered by id.
+func (s *Store) ListUsers(ctx context.Context) ([]User, error) {
+	var users []User
+	err := s.view(ctx, func(snap meta.Snapshot) (err error) {
+		users, err = listUsers(snap)
+		return err
+	})
+	return users, err
+}
+
+func listUsers(snap meta.Snapshot) ([]User, error) {
+	var users []User
+	err := walk(snap, []byte{kindUser}, func(r meta.Row) error {
+		u, err := decodeUser(r.Val)
+		users = append(users, User{ID: string(r.Key[1:]), Name: u.name, Created: u.created})
+		return err
+	})
+	return users, err
+}
+
+// DeleteUser deletes a user that owns no buckets, and its access keys with it.
+func (s *Store) DeleteUser(ctx context.Context, id string) error {
+	if id == RootUser {
+		return fmt.Errorf("delete user %s: the root user cannot be deleted", id)
+	}
+	return s.retry(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
+		var c change
+		row, ok, err := snap.Get(userKey(id))
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return nil, fmt.Errorf("delete user %q: %w", id, ErrUserNotExist)
+		}
+		c.unchanged(userKey(id), row, ok)
+		c.drop(userKey(id))
+		if err := ownsNothing(snap, id); err != nil {
+			return nil, err
+		}
+		err = walkKeys(snap, func(k Key) {
+			if k.User == id {
+				c.drop(accessKey(k.ID))
+			}
+		})
+		return c.done(), err
+	})
+}
+
+func ownsNothing(snap meta.Snapshot, user string) error {
+	return walk(snap, []byte{kindBucket}, func(r meta.Row) error {
+		b, err := decodeBucket(r.Val)
+		if err == nil && b.owner == user {
+			return fmt.Errorf("delete user %q: %w: %s", user, ErrUserInUse, r.Key[1:])
+		}
+		return err
+	})
+}
+
+// CreateKey makes an access key for a user. The secret is returned once and
+// cannot be read again.
+func (s *Store) CreateKey(ctx context.Context, user string) (Key, error) {
+	k := NewKeyPair()
+	k.User, k.Created = user, s.now()
+	err := s.retry(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
+		if _, ok, err := snap.Get(userKey(user)); err != nil {
+			return nil, err
+		} else if !ok {
+			return nil, fmt.Errorf("create key for user %q: %w", user, ErrUserNotExist)
+		}
+		var c change
+		row := keyRow{secret: k.Secret, user: user, created: k.Created}
+		c.guard(meta.Live, userKey(user))
+		c.guard(meta.Absent, accessKey(k.ID))
+		c.set(accessKey(k.ID), row.encode())
+		return c.done(), nil
+	})
+	return k, err
+}
+
+// NewKeyPair makes up an access key id of 20 characters and a secret of 40.
+func NewKeyPair() Key {
+	return Key{ID: rand.Text()[:20], Secret: (rand.Text() + rand.Text())[:40]}
+}
+
+// ListKeys returns the access keys of a user, or of all if user is empty, without their secrets,
+// ordered by id.
+func (s *Store) ListKeys(ctx context.Context, user string) ([]Key, error) {
+	var keys []Key
+	err := s.view(ctx, func(snap meta.Snapshot) error {
+		return walkKeys(snap, func(k Key) {
+			if user == "" || k.User == user {
+				keys = append(keys, k)
+			}
+		})
+	})
+	return keys, err
+}
+
+func walkKeys(snap meta.Snapshot, visit func(Key)) error {
+	return walk(snap, []byte{kindKey}, func(r meta.Row) error {
+		k, err := decodeKey(r.Val)
+		if err == nil {
+			visit(Key{ID: string(r.Key[1:]), User: k.user, Created: k.created})
+		}
+		return err
+	})
+}
+
+// DeleteKey revokes an access key: requests signed with it are refused from now on.
+func (s *Store) DeleteKey(ctx context.Context, id string) error {
+	return s.retry(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
+		row, ok, err := snap.Get(accessKey(id))
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return nil, fmt.Errorf("delete key %q: %w", id, ErrKeyNotExist)
+		}
+		var c change
+		c.unchanged(accessKey(id), row, ok)
+		c.drop(accessKey(id))
+		return c.done(), nil
+	})
+}
+
+// Key returns the secret of an access key and its user; ok is false for an
+// unknown id.
+func (s *Store) Key(ctx context.Context, id string) (secret, user string, ok bool, err error) {
+	err = s.view(ctx, func(snap meta.Snapshot) error {
+		row, found, err := snap.Get(accessKey(id))
+		if !found || err != nil {
+			return err
+		}
+		k, err := decodeKey(row.Val)
+		secret, user, ok = k.secret, k.user, err == nil
+		return err
+	})
+	return secret, user, ok, err
+}
+
+// userName returns the name of a user, or its id if it is gone.
+func userName(snap meta.Snapshot, id string) (string, error) {
+	row, ok, err := snap.Get(userKey(id))
+	if !ok || err != nil {
+		return id, err
+	}
+	u, err := decodeUser(row.Val)
+	return u.name, err
+}
+
+// walk visits the rows whose key starts with prefix, until visit fails.
+func walk(snap meta.Snapshot, prefix []byte, visit func(meta.Row) error) error {
+	var failed error
+	err := snap.Walk(prefix, successor(prefix), func(r meta.Row) ([]byte, bool) {
+		if failed = visit(r); failed != nil {
+			failed = fmt.Errorf("row %q: %w", r.Key, failed)
+		}
+		return nil, failed != nil
+	})
+	return errors.Join(failed, err)
+}
