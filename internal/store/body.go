@@ -10,6 +10,7 @@ import (
 
 	"github.com/oisproject/ois/internal/blob"
 	"github.com/oisproject/ois/internal/fault"
+	"github.com/oisproject/ois/internal/meta"
 )
 
 // A body is the bytes of a request, durable in a blob that nothing names yet.
@@ -55,7 +56,7 @@ func (s *Store) receive(ctx context.Context, r io.Reader, length int64, contentM
 	}
 	done, err := finish(b, in, want)
 	if err != nil {
-		s.forget(b)
+		s.forget(b, err)
 	}
 	return done, err
 }
@@ -70,10 +71,10 @@ func finish(b *body, in *intake, want []byte) (*body, error) {
 	return b, nil
 }
 
-// forget deletes the blob of a body that will not be published. What it cannot delete
-// is left to the orphan scan of a later start.
-func (s *Store) forget(b *body) {
-	if b.size == 0 {
+// forget deletes the blob of a body that was not published because of err. Where nobody knows whether it was, and
+// where it cannot be deleted, the orphan scan of a later start decides.
+func (s *Store) forget(b *body, err error) {
+	if b.size == 0 || errors.Is(err, meta.ErrUnknown) {
 		return
 	}
 	if err := s.blobs.Delete(context.Background(), b.blob); err != nil {

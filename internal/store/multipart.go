@@ -87,7 +87,7 @@ func (b *Bucket) UploadMultipart(ctx context.Context, in *op.UploadMultipartInpu
 	part := partRow{size: body.size, etag: body.md5, extents: body.extents()}
 	err = b.putPart(ctx, in.Key, id, in.PartNumber, &part, func(meta.Snapshot, *change) error { return nil })
 	if err != nil {
-		b.store.forget(body)
+		b.store.forget(body, err)
 		return nil, err
 	}
 	return &op.UploadMultipartOutput{ETag: quote(part.etag)}, nil

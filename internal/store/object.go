@@ -129,7 +129,7 @@ func (b *Bucket) PutObject(ctx context.Context, in *op.PutObjectInput) (*op.PutO
 	}
 	row := objectRow{ref: b.store.newRef(), size: body.size, etag: body.md5, class: class, extents: body.extents(), headers: h}
 	if err := b.publish(ctx, in.Key, &row); err != nil {
-		b.store.forget(body)
+		b.store.forget(body, err)
 		return nil, err
 	}
 	return &op.PutObjectOutput{ETag: quote(row.etag)}, nil
