@@ -22,7 +22,7 @@ export GIT_CONFIG_VALUE_0 := $(CURDIR)
 # The modules that carry the product; go.work joins them.
 PRODUCT := ./... ./sdk/go/...
 # Every module but tools: each must also hold alone.
-MODULES := $(patsubst %/go.mod,%,$(wildcard ./go.mod ./sdk/go/go.mod ./adapters/*/go.mod ./bench/go.mod ./interop/go.mod))
+MODULES := $(patsubst %/go.mod,%,$(wildcard ./go.mod ./sdk/go/go.mod ./adapters/*/go.mod ./bench/go.mod ./interop/go.mod ./interop/*/go.mod))
 # What oisgen reads and writes.
 CONTRACT := --spec contract/ois.yaml --templates templates --out .
 # go fix and its advice change with Go, so only one release is asked.
