@@ -13,7 +13,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 
 	"github.com/oisproject/ois/internal/fault"
@@ -43,9 +45,7 @@ func newLedger() *ledger {
 func (l *ledger) begin(change map[string]uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for k, v := range change {
-		l.maybe[k] = v
-	}
+	maps.Copy(l.maybe, change)
 }
 
 // end notes the outcome of the operation. After an error its outcome stays open.
@@ -66,12 +66,8 @@ func (l *ledger) copy() *ledger {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := newLedger()
-	for k, v := range l.told {
-		c.told[k] = v
-	}
-	for k, v := range l.maybe {
-		c.maybe[k] = v
-	}
+	maps.Copy(c.told, l.told)
+	maps.Copy(c.maybe, l.maybe)
 	return c
 }
 
@@ -120,9 +116,7 @@ func (w *worker) do(change map[string]uint64, operation func() error) error {
 	err := operation()
 	w.ledger.end(change, err)
 	if err == nil {
-		for k, v := range change {
-			w.state[k] = v
-		}
+		maps.Copy(w.state, change)
 	}
 	return err
 }
@@ -237,10 +231,8 @@ func (w *worker) read(ctx context.Context, key string) error {
 func check(ctx context.Context, b *store.Bucket, key string, states ...uint64) error {
 	o, err := b.Object(ctx, key)
 	if fault.CodeOf(err) == fault.ObjectNotExists && err != nil {
-		for _, s := range states {
-			if s == absent {
-				return nil
-			}
+		if slices.Contains(states, absent) {
+			return nil
 		}
 		return fmt.Errorf("%w: %s is not there, though it was acknowledged", errWrong, key)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 
 	"github.com/oisproject/ois/internal/blob"
 	"github.com/oisproject/ois/internal/fault"
@@ -78,7 +79,7 @@ func (s *Store) forget(b *body, err error) {
 		return
 	}
 	if err := s.blobs.Delete(context.Background(), b.blob); err != nil {
-		s.log.Warn("delete unpublished blob", "blob", b.blob.String(), "error", err)
+		s.log.Warn("delete unpublished blob", slog.String("blob", b.blob.String()), slog.Any("error", err))
 	}
 }
 

@@ -75,9 +75,16 @@ func (c *checker) run(ctx context.Context) error {
 		kind  byte
 		check func(meta.Row) error
 	}{
-		{kindUser, c.user}, {kindKey, c.key}, {kindBucket, c.bucket}, {kindLive, c.live},
-		{kindObject, c.object}, {kindUpload, c.upload}, {kindGarbage, c.garbage}, {kindPart, c.part},
-		{kindRef, c.reference}, {kindCounter, c.counter},
+		{kindUser, c.user},
+		{kindKey, c.key},
+		{kindBucket, c.bucket},
+		{kindLive, c.live},
+		{kindObject, c.object},
+		{kindUpload, c.upload},
+		{kindGarbage, c.garbage},
+		{kindPart, c.part},
+		{kindRef, c.reference},
+		{kindCounter, c.counter},
 	} {
 		err := c.snap.Walk([]byte{rows.kind}, []byte{rows.kind + 1}, func(r meta.Row) ([]byte, bool) {
 			if err := rows.check(r); err != nil {

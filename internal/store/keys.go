@@ -114,13 +114,13 @@ func blobPrefix(id blob.ID) []byte { return id.Append([]byte{kindRef}) }
 
 func refKey(id blob.ID, owner ref) []byte { return append(blobPrefix(id), owner[:]...) }
 
-func splitRefKey(k []byte) (id blob.ID, owner ref, err error) {
+// holderOf returns the ref in a reference row's key.
+func holderOf(k []byte) (owner ref, err error) {
 	if len(k) != 1+blob.IDLen+refLen {
-		return id, owner, fmt.Errorf("reference row key %q: %d bytes, want %d", k, len(k), 1+blob.IDLen+refLen)
+		return owner, fmt.Errorf("reference row key %q: %d bytes, want %d", k, len(k), 1+blob.IDLen+refLen)
 	}
 	copy(owner[:], k[1+blob.IDLen:])
-	id, err = blob.ParseID(k[1 : 1+blob.IDLen])
-	return id, owner, err
+	return owner, nil
 }
 
 // garbageKey leaves room for a due time: an engine in one process needs none,

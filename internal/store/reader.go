@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 
 	"github.com/oisproject/ois/internal/blob"
 )
@@ -75,7 +76,8 @@ func (r *extentReader) fail(err error) {
 	o := r.object
 	r.err = fmt.Errorf("object %s/%q: %w", o.bucket.name, o.key, err)
 	if errors.Is(err, blob.ErrCorrupt) || errors.Is(err, blob.ErrNotExist) {
-		o.bucket.store.log.Error("object is damaged", "bucket", o.bucket.name, "key", o.key, "blob", r.rest[0].blob.String(), "error", err)
+		o.bucket.store.log.ErrorContext(r.ctx, "object is damaged", slog.String("bucket", o.bucket.name), slog.String("key", o.key),
+			slog.String("blob", r.rest[0].blob.String()), slog.Any("error", err))
 	}
 }
 

@@ -66,7 +66,7 @@ func makeBucket(t *testing.T, s *store.Store, name string) *store.Bucket {
 
 func checkClean(t *testing.T, s *store.Store) *store.Report {
 	t.Helper()
-	r, err := s.Check(context.Background())
+	r, err := s.Check(context.WithoutCancel(t.Context())) // it is called when the test has ended, too
 	if err != nil {
 		t.Fatalf("check: %v", err)
 	}

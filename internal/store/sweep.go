@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/oisproject/ois/internal/blob"
@@ -33,11 +34,11 @@ func (s *Store) sweepLoop(ctx context.Context) {
 			if err := s.sweepOrphans(ctx); err == nil {
 				orphans = false
 			} else if ctx.Err() == nil {
-				s.log.Error("sweep orphans", "error", err)
+				s.log.ErrorContext(ctx, "sweep orphans", slog.Any("error", err))
 			}
 		}
 		if err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
-			s.log.Error("sweep", "error", err)
+			s.log.ErrorContext(ctx, "sweep", slog.Any("error", err))
 		}
 		select {
 		case <-ctx.Done():
@@ -199,7 +200,7 @@ func unreferenced(snap meta.Snapshot, list []dead) ([]blob.ID, error) {
 		prefix := blobPrefix(id)
 		var failed error
 		err := snap.Walk(prefix, successor(prefix), func(r meta.Row) ([]byte, bool) {
-			_, owner, err := splitRefKey(r.Key)
+			owner, err := holderOf(r.Key)
 			failed = err
 			alive = alive || !owners[owner]
 			return nil, alive || failed != nil
@@ -243,7 +244,7 @@ func (s *Store) sweepEpoch(ctx context.Context, epoch uint32) error {
 		return err
 	}
 	if len(orphans) > 0 {
-		s.log.Info("delete orphans", "epoch", epoch, "blobs", len(orphans))
+		s.log.InfoContext(ctx, "delete orphans", slog.Uint64("epoch", uint64(epoch)), slog.Int("blobs", len(orphans)))
 		if err := s.blobs.Delete(ctx, orphans...); err != nil {
 			return err
 		}
