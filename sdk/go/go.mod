@@ -1,0 +1,3 @@
+module github.com/oisproject/ois/sdk/go
+
+go 1.24
