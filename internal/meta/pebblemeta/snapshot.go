@@ -1,0 +1,147 @@
+package pebblemeta
+
+import (
+	"bytes"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/oisproject/ois/internal/invariants"
+	"github.com/oisproject/ois/internal/meta"
+)
+
+// A snapshot is a meta.Snapshot. What it returns are copies.
+type snapshot struct {
+	published *published
+	closed    atomic.Bool
+
+	mu   sync.Mutex
+	lent [][]byte // what Close scribbles on if invariants are checked; guarded by mu
+}
+
+// Get implements meta.Snapshot.
+func (s *snapshot) Get(key []byte) (row meta.Row, ok bool, err error) {
+	if s.closed.Load() {
+		return meta.Row{}, false, meta.ErrClosed
+	}
+	if isOwn(key) {
+		return meta.Row{}, false, nil
+	}
+	ok, err = view(s.published.snap, key, func(stored []byte) (err error) {
+		row, err = decodeRow(s.copy(key, stored))
+		return err
+	})
+	return row, ok, err
+}
+
+// isOwn reports whether the row at key is the engine's own business.
+func isOwn(key []byte) bool { return bytes.Compare(key, firstKey) < 0 }
+
+// copy returns copies of a key and a stored value that live until Close.
+func (s *snapshot) copy(key, stored []byte) (keyCopy, storedCopy []byte) {
+	b := make([]byte, len(key)+len(stored))
+	n := copy(b, key)
+	copy(b[n:], stored)
+	if invariants.Enabled {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.lent = append(s.lent, b)
+	}
+	return b[:n:n], b[n:]
+}
+
+// MultiGet implements meta.Snapshot.
+func (s *snapshot) MultiGet(keys [][]byte) ([]meta.Row, error) {
+	rows := make([]meta.Row, len(keys))
+	for i, k := range keys {
+		row, _, err := s.Get(k)
+		if err != nil {
+			return nil, err
+		}
+		rows[i] = row
+	}
+	return rows, nil
+}
+
+// Walk implements meta.Snapshot.
+func (s *snapshot) Walk(lo, hi []byte, visit func(meta.Row) (seek []byte, stop bool)) error {
+	if s.closed.Load() {
+		return meta.ErrClosed
+	}
+	if isOwn(lo) {
+		lo = firstKey
+	}
+	if hi != nil && bytes.Compare(lo, hi) >= 0 {
+		return nil
+	}
+	it, err := s.published.snap.NewIter(&pebble.IterOptions{LowerBound: lo, UpperBound: hi})
+	if err != nil {
+		return fmt.Errorf("walk from %q: %w", lo, err)
+	}
+	err = walk(it, visit)
+	if closed := it.Close(); err == nil { // else Close only repeats it
+		err = closed
+	}
+	return err
+}
+
+func walk(it *pebble.Iterator, visit func(meta.Row) (seek []byte, stop bool)) error {
+	for more := it.First(); more; {
+		seek, stop, err := visitRow(it, visit)
+		if err != nil {
+			return err
+		}
+		switch {
+		case stop:
+			return nil
+		case seek == nil:
+			more = it.Next()
+		case bytes.Compare(seek, it.Key()) <= 0:
+			return fmt.Errorf("walk: seek to %q from row %q does not lead on", seek, it.Key())
+		default:
+			more = it.SeekGE(seek)
+		}
+	}
+	return it.Error()
+}
+
+// visitRow calls visit with the row at which it stands.
+func visitRow(it *pebble.Iterator, visit func(meta.Row) (seek []byte, stop bool)) (seek []byte, stop bool, err error) {
+	key := it.Key()
+	stored, err := it.ValueAndErr()
+	if err != nil {
+		return nil, false, fmt.Errorf("row %q: %w", key, err)
+	}
+	if invariants.Enabled { // the iterator needs its own bytes, so lend copies
+		key, stored = bytes.Clone(key), bytes.Clone(stored)
+	}
+	row, err := decodeRow(key, stored)
+	if err != nil {
+		return nil, false, err
+	}
+	seek, stop = visit(row)
+	if invariants.Enabled {
+		seek = bytes.Clone(seek)
+		invariants.Scribble(key)
+		invariants.Scribble(stored)
+	}
+	return seek, stop, nil
+}
+
+// Close implements meta.Snapshot.
+func (s *snapshot) Close() error {
+	if s.closed.Swap(true) {
+		return meta.ErrClosed
+	}
+	if invariants.Enabled {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, b := range s.lent {
+			invariants.Scribble(b)
+		}
+	}
+	s.published.release()
+	return nil
+}

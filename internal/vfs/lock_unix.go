@@ -1,0 +1,16 @@
+//go:build unix
+
+package vfs
+
+import (
+	"errors"
+	"strings"
+	"syscall"
+)
+
+// isLocked reports whether err of Pebble's Lock means that somebody holds the lock. A lock
+// of this process has no error value of its own there.
+func isLocked(err error) bool {
+	return errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EACCES) ||
+		strings.Contains(err.Error(), "lock held by current process")
+}
