@@ -1,0 +1,108 @@
+package access
+
+import (
+	"github.com/oisproject/ois/internal/fault"
+	"github.com/oisproject/ois/internal/op"
+)
+
+// A Bucket is what a decision needs to know of a bucket.
+type Bucket struct {
+	Owner  string // user id
+	Grants []Grant
+	Active bool
+}
+
+// A Grant is an entry of a bucket's access control list: it gives READ, WRITE or
+// FULL_CONTROL to a user, or to everybody if User is empty.
+type Grant struct {
+	User       string
+	Permission string
+}
+
+// An Attempt is what a caller wants to do.
+type Attempt struct {
+	Caller    Caller
+	Operation op.ID
+	Bucket    *Bucket // nil on service level, and for a bucket that is to be created
+	Source    *Bucket // what a copy or move reads from; nil for other operations
+
+	// Overrides says that the request carries response-* parameters, which only
+	// authenticated callers may use.
+	Overrides bool
+}
+
+// Authorize returns nil if the attempt is allowed, else bucket_not_active or
+// permission_denied.
+//
+// What an operation needs stands in op.Table. The owner of a bucket may do everything with it; for
+// others its access control list decides, and what nothing grants is denied.
+func Authorize(a *Attempt) error {
+	info := &op.Table[a.Operation]
+	switch {
+	case info.Auth == op.AuthAnonymous:
+		return nil
+	case a.Overrides && a.Caller.Anonymous():
+		return denied("an anonymous request may not override response headers")
+	case info.Auth == op.AuthUser && a.Caller.Anonymous():
+		return denied("%s needs a signed request", info.Name)
+	case info.Auth == op.AuthUser:
+		return nil
+	}
+	if err := a.may(info, a.Bucket, info.Auth, info.DenyAnonymous); err != nil {
+		return err
+	}
+	for _, need := range info.SourceAuth {
+		// To write to a source is to take the object away, which needs a name.
+		if err := a.may(info, a.Source, need, need == op.AuthWrite); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// may decides about one bucket; signed says that no list can let an anonymous caller in. A
+// bucket policy belongs between the owner, whom it does not bind, and the access
+// control list, which it precedes.
+func (a *Attempt) may(info *op.Info, b *Bucket, need op.Auth, signed bool) error {
+	if b == nil || need == 0 {
+		return denied("%s needs a bucket", info.Name)
+	}
+	if !b.Active {
+		return fault.Newf(fault.BucketNotActive, "the bucket is suspended")
+	}
+	if !a.Caller.Anonymous() && a.Caller.UserID == b.Owner {
+		return nil
+	}
+	if need == op.AuthOwner {
+		return denied("only the owner of the bucket may use %s", info.Name)
+	}
+	if a.Caller.Anonymous() && signed {
+		return denied("an anonymous request may not use %s", info.Name)
+	}
+	for _, g := range b.Grants {
+		if g.covers(a.Caller) && g.permits(need) {
+			return nil
+		}
+	}
+	return denied("the access control list of the bucket does not allow %s", info.Name)
+}
+
+// covers reports whether g speaks of the caller. Everybody includes anonymous
+// callers, and users who are not named.
+func (g Grant) covers(c Caller) bool { return g.User == "" || g.User == c.UserID }
+
+// permits reports whether g includes what an operation needs. No grant gives the
+// owner's rights.
+func (g Grant) permits(need op.Auth) bool {
+	switch need {
+	case op.AuthRead:
+		return g.Permission == "READ" || g.Permission == "FULL_CONTROL"
+	case op.AuthWrite:
+		return g.Permission == "WRITE" || g.Permission == "FULL_CONTROL"
+	}
+	return false
+}
+
+func denied(format string, args ...any) error {
+	return fault.Newf(fault.PermissionDenied, format, args...)
+}

@@ -1,0 +1,180 @@
+package access
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/oisproject/ois/internal/fault"
+	"github.com/oisproject/ois/internal/op"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+var (
+	anonymous = Caller{}
+	owner     = Caller{UserID: "usr-owner"}
+	friend    = Caller{UserID: "usr-friend"}
+)
+
+// bucket returns a bucket of owner with grants such as "usr-friend READ"; "* READ" is for everybody.
+func bucket(grants ...string) *Bucket {
+	b := &Bucket{Owner: owner.UserID, Active: true}
+	for _, g := range grants {
+		who, permission, _ := strings.Cut(g, " ")
+		b.Grants = append(b.Grants, Grant{User: strings.TrimPrefix(who, "*"), Permission: permission})
+	}
+	return b
+}
+
+// A situation is a column of the matrix.
+type situation struct {
+	name   string
+	caller Caller
+	bucket *Bucket
+}
+
+var situations = []situation{
+	{"owner", owner, bucket()},
+	{"friend, no grant", friend, bucket("usr-other FULL_CONTROL")},
+	{"friend, READ", friend, bucket("usr-friend READ")},
+	{"friend, WRITE", friend, bucket("usr-friend WRITE")},
+	{"friend, READ and WRITE", friend, bucket("usr-friend READ", "usr-friend WRITE")},
+	{"friend, FULL_CONTROL", friend, bucket("usr-friend FULL_CONTROL")},
+	{"friend, READ to all", friend, bucket("* READ")},
+	{"friend, WRITE to all", friend, bucket("* WRITE")},
+	{"anonymous, no grant", anonymous, bucket("usr-friend FULL_CONTROL")},
+	{"anonymous, READ to all", anonymous, bucket("* READ")},
+	{"anonymous, WRITE to all", anonymous, bucket("* WRITE")},
+	{"anonymous, FULL_CONTROL to all", anonymous, bucket("* FULL_CONTROL")},
+}
+
+// TestAuthorizeMatrix compares the decision on every operation in every
+// situation with testdata/authorize.txt.
+func TestAuthorizeMatrix(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("Who may do what. The sources of copies and moves are open to everybody.\n\n")
+	for i, s := range situations {
+		fmt.Fprintf(&b, "%c  %s\n", 'a'+i, s.name)
+	}
+	b.WriteString("\n")
+	for _, info := range op.Table[1:] {
+		fmt.Fprintf(&b, "%-27s", info.Name)
+		for i, s := range situations {
+			a := Attempt{Caller: s.caller, Operation: info.ID, Bucket: s.bucket, Source: bucket("* FULL_CONTROL")}
+			switch err := Authorize(&a); {
+			case err == nil:
+				fmt.Fprintf(&b, " %c", 'a'+i)
+			case fault.CodeOf(err) == fault.PermissionDenied:
+				b.WriteString(" .")
+			default:
+				t.Errorf("%s by %s: %v", info.Name, s.name, err)
+			}
+		}
+		b.WriteString("\n")
+	}
+	golden(t, "authorize.txt", b.String())
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s has changed; run the test with -update and read the difference. got:\n%s", path, got)
+	}
+}
+
+func TestAuthorizeSource(t *testing.T) {
+	target := bucket("* WRITE")
+	tests := []struct {
+		id     op.ID
+		caller Caller
+		source *Bucket
+		want   bool
+	}{
+		{op.CopyObject, friend, bucket("usr-friend READ"), true},
+		{op.CopyObject, friend, bucket("usr-friend FULL_CONTROL"), true},
+		{op.CopyObject, friend, bucket("* READ"), true},
+		{op.CopyObject, friend, bucket("usr-friend WRITE"), false},
+		{op.CopyObject, friend, bucket(), false},
+		{op.CopyObject, owner, bucket(), true},
+		{op.CopyObject, owner, &Bucket{Owner: "usr-other", Active: true}, false},
+		{op.CopyObject, anonymous, bucket("* READ"), true},
+		{op.CopyObject, anonymous, bucket("* WRITE"), false},
+		{op.CopyPart, friend, bucket("usr-friend READ"), true},
+		{op.CopyPart, friend, bucket("usr-friend WRITE"), false},
+		{op.MoveObject, friend, bucket("usr-friend READ"), false},
+		{op.MoveObject, friend, bucket("usr-friend WRITE"), false},
+		{op.MoveObject, friend, bucket("usr-friend READ", "* WRITE"), true},
+		{op.MoveObject, friend, bucket("usr-friend FULL_CONTROL"), true},
+		{op.MoveObject, owner, bucket(), true},
+		{op.MoveObject, anonymous, bucket("* FULL_CONTROL"), false},
+	}
+	for _, test := range tests {
+		err := Authorize(&Attempt{Caller: test.caller, Operation: test.id, Bucket: target, Source: test.source})
+		if got := err == nil; got != test.want {
+			t.Errorf("%v by %q from %+v: %v; want allowed %v", test.id, test.caller.UserID, test.source, err, test.want)
+		}
+	}
+}
+
+func TestAuthorizeOverrides(t *testing.T) {
+	tests := []struct {
+		id     op.ID
+		caller Caller
+		want   bool
+	}{
+		{op.GetObject, anonymous, false},
+		{op.GetObject, friend, true},
+		{op.GetObject, owner, true},
+		{op.OptionsObject, anonymous, true},
+	}
+	for _, test := range tests {
+		err := Authorize(&Attempt{Caller: test.caller, Operation: test.id, Bucket: bucket("* READ"), Overrides: true})
+		if got := err == nil; got != test.want {
+			t.Errorf("%v by %q with overrides: %v; want allowed %v", test.id, test.caller.UserID, err, test.want)
+		}
+	}
+}
+
+func TestSuspendedBucketIsClosedToAll(t *testing.T) {
+	suspended := bucket("* FULL_CONTROL")
+	suspended.Active = false
+	for _, caller := range []Caller{owner, friend, anonymous} {
+		err := Authorize(&Attempt{Caller: caller, Operation: op.GetObject, Bucket: suspended})
+		if fault.CodeOf(err) != fault.BucketNotActive {
+			t.Errorf("GetObject by %q = %v; want %s", caller.UserID, err, fault.BucketNotActive)
+		}
+	}
+	err := Authorize(&Attempt{Caller: owner, Operation: op.CopyObject, Bucket: bucket(), Source: suspended})
+	if fault.CodeOf(err) != fault.BucketNotActive {
+		t.Errorf("CopyObject from a suspended bucket = %v; want %s", err, fault.BucketNotActive)
+	}
+}
+
+// TestAuthorizeWithoutBucketDenies holds the door shut for a caller of Authorize that forgot
+// the bucket.
+func TestAuthorizeWithoutBucketDenies(t *testing.T) {
+	for _, info := range op.Table[1:] {
+		err := Authorize(&Attempt{Caller: owner, Operation: info.ID})
+		free := info.Auth == op.AuthAnonymous || info.Auth == op.AuthUser
+		if (err == nil) != free {
+			t.Errorf("%s without a bucket = %v", info.Name, err)
+		}
+	}
+	if err := Authorize(&Attempt{Caller: owner, Bucket: bucket()}); err == nil {
+		t.Error("the owner may do what is no operation")
+	}
+}

@@ -1,0 +1,91 @@
+package server
+
+import (
+	"github.com/oisproject/ois/internal/fault"
+	"github.com/oisproject/ois/internal/op"
+	"github.com/oisproject/ois/internal/store"
+	"github.com/oisproject/ois/internal/wire"
+)
+
+// A source is the bucket that a copy or move reads from, and what its header can mean there.
+type source struct {
+	bucket *store.Bucket
+	header string
+	wire.Source
+}
+
+// findSource looks up the bucket in the source header of that name.
+func (x *exchange) findSource(header string) (*source, error) {
+	parsed, err := wire.ParseSource(header, x.r.Header.Get(header))
+	if err != nil {
+		return nil, err
+	}
+	b, err := x.store.Bucket(x.context(), parsed.Bucket)
+	if err != nil {
+		return nil, err
+	}
+	return &source{bucket: b, header: header, Source: parsed}, nil
+}
+
+// openSource opens the object that the source header means and judges the
+// conditions. The caller closes it.
+func (x *exchange) openSource(conditions wire.Conditions) (*store.Object, error) {
+	for _, candidate := range x.source.Objects {
+		if !currentVersion(candidate.VersionID) {
+			continue
+		}
+		o, err := x.source.bucket.Object(x.context(), candidate.Key)
+		if fault.CodeOf(err) == fault.ObjectNotExists {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if info := o.Info(); !conditions.CheckSource(info.ETag, info.LastModified) {
+			o.Close()
+			return nil, conditionFailed("the source")
+		}
+		return o, nil
+	}
+	return nil, fault.Newf(fault.ObjectNotExists, "the object in %s, %q, does not exist", x.source.header, x.r.Header.Get(x.source.header))
+}
+
+func (x *exchange) copyObject(in *op.CopyObjectInput) (*op.CopyObjectOutput, error) {
+	src, err := x.openSource(wire.Conditions{
+		Match: in.CopySourceIfMatch, NoneMatch: in.CopySourceIfNoneMatch,
+		ModifiedSince: in.CopySourceIfModifiedSince, UnmodifiedSince: in.CopySourceIfUnmodifiedSince,
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close()
+	return x.bucket.CopyObject(x.context(), src, in)
+}
+
+func (x *exchange) moveObject(in *op.MoveObjectInput) (*op.MoveObjectOutput, error) {
+	src, err := x.openSource(wire.Conditions{
+		Match: in.MoveSourceIfMatch, NoneMatch: in.MoveSourceIfNoneMatch,
+		ModifiedSince: in.MoveSourceIfModifiedSince, UnmodifiedSince: in.MoveSourceIfUnmodifiedSince,
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close()
+	return x.bucket.MoveObject(x.context(), src, in)
+}
+
+func (x *exchange) copyPart(in *op.CopyPartInput) (*op.CopyPartOutput, error) {
+	src, err := x.openSource(wire.Conditions{
+		Match: in.CopySourceIfMatch, NoneMatch: in.CopySourceIfNoneMatch,
+		ModifiedSince: in.CopySourceIfModifiedSince, UnmodifiedSince: in.CopySourceIfUnmodifiedSince,
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close()
+	span, err := wire.ParseRange(in.CopyRange, src.Info().Size)
+	if err != nil {
+		return nil, err
+	}
+	return x.bucket.CopyPart(x.context(), src, span.Off, span.Len, in)
+}

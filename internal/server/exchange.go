@@ -1,0 +1,183 @@
+package server
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/oisproject/ois/internal/access"
+	"github.com/oisproject/ois/internal/fault"
+	"github.com/oisproject/ois/internal/op"
+	"github.com/oisproject/ois/internal/store"
+	"github.com/oisproject/ois/internal/wire"
+	"github.com/oisproject/ois/sdk/go/signature"
+)
+
+// An exchange is one request on its way to its answer, with what is found out
+// about it on the way.
+type exchange struct {
+	*Server
+	w     answer
+	r     *http.Request
+	body  upload
+	id    string
+	start time.Time
+	err   error // why the request failed, for the log
+
+	path, rawQuery string // as sent
+	query          wire.Query
+	address        wire.Address
+	operation      op.ID
+	caller         access.Caller
+	bucket         *store.Bucket // nil where there is none
+	source         *source       // of a copy or move
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{Server: s, r: r, id: requestID(), start: time.Now()}
+	x.w.begin(w)
+	x.body.begin(w, r)
+	defer x.end()
+	h := w.Header()
+	h["Server"] = s.product
+	h.Set("X-Qs-Request-Id", x.id)
+	if err := x.serve(); err != nil {
+		x.fail(err)
+	}
+}
+
+// requestID returns 16 hexadecimal digits that are unlikely to come again.
+func requestID() string {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], rand.Uint64())
+	return hex.EncodeToString(b[:])
+}
+
+// serve is the road of a request. Nothing of its body is read before the caller is
+// known and allowed to send it: who sends "Expect: 100-continue" gets the error instead.
+func (x *exchange) serve() error {
+	if err := x.locate(); err != nil {
+		return err
+	}
+	if x.asksHealth() {
+		return x.health()
+	}
+	if x.asksZone() {
+		return x.redirect()
+	}
+	if err := x.route(); err != nil {
+		return err
+	}
+	if err := x.authenticate(); err != nil {
+		return err
+	}
+	if err := x.authorize(); err != nil {
+		return err
+	}
+	run := table[x.operation]
+	if run == nil {
+		return fault.Newf(fault.NotImplemented, "%s is not implemented yet", x.operation)
+	}
+	if err := x.checkFeatures(); err != nil {
+		return err
+	}
+	return run(x)
+}
+
+// locate finds out what the request line and the host select.
+func (x *exchange) locate() (err error) {
+	x.path, x.rawQuery = signature.SplitTarget(x.r.RequestURI)
+	if x.address, err = x.hosts.Resolve(x.r.Host, x.path); err != nil {
+		return err
+	}
+	x.query, err = wire.ParseQuery(x.rawQuery)
+	return err
+}
+
+func (x *exchange) route() (err error) {
+	x.operation, err = wire.Route(x.r.Method, x.address.Level(), x.query, x.r.Header)
+	return err
+}
+
+func (x *exchange) authenticate() (err error) {
+	m := signature.Message{Method: x.r.Method, Path: x.path, Query: x.rawQuery, Header: x.r.Header}
+	if x.address.Virtual {
+		m.Bucket = x.address.Bucket
+	}
+	x.caller, err = x.auth.Authenticate(x.r.Context(), m)
+	return err
+}
+
+// authorize looks the buckets of the request up and asks whether the caller may
+// use them so. There is no other place that decides about permissions.
+func (x *exchange) authorize() (err error) {
+	info := &op.Table[x.operation]
+	a := access.Attempt{Caller: x.caller, Operation: x.operation, Overrides: x.query.Overrides()}
+	if info.Level != op.LevelService && info.Auth != op.AuthUser {
+		if x.bucket, err = x.store.Bucket(x.context(), x.address.Bucket); err != nil {
+			return err
+		}
+		a.Bucket = facts(x.bucket)
+	}
+	if len(info.SourceAuth) > 0 {
+		if x.source, err = x.findSource(info.Selector); err != nil {
+			return err
+		}
+		a.Source = facts(x.source.bucket)
+	}
+	return access.Authorize(&a)
+}
+
+// facts returns what the decision on a request needs to know of a bucket.
+func facts(b *store.Bucket) *access.Bucket {
+	info := b.Info()
+	f := &access.Bucket{Owner: info.Owner, Active: true}
+	for _, g := range info.Grants {
+		f.Grants = append(f.Grants, access.Grant(g))
+	}
+	return f
+}
+
+func (x *exchange) context() context.Context { return x.r.Context() }
+
+// fail answers with an error. If an answer has begun it cannot be taken back: the
+// connection is cut, so that the client does not take a part for the whole.
+func (x *exchange) fail(err error) {
+	if x.context().Err() != nil && fault.CodeOf(err) == fault.InternalError {
+		err = fmt.Errorf("%w: %w", wire.ErrGone, err)
+	}
+	x.err = err
+	if x.w.status != 0 {
+		panic(http.ErrAbortHandler)
+	}
+	x.body.giveUp()
+	wire.WriteError(&x.w, x.r.Method, x.id, err)
+}
+
+// end logs the request. A panic that is not meant to cut the connection is a
+// bug: it costs this request an internal error, and nothing else.
+func (x *exchange) end() {
+	p := recover()
+	if err, _ := p.(error); p != nil && !errors.Is(err, http.ErrAbortHandler) {
+		x.err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		if x.w.status == 0 {
+			x.body.giveUp()
+			wire.WriteError(&x.w, x.r.Method, x.id, errBug)
+			p = nil
+		}
+	}
+	x.logLine(p != nil)
+	if p != nil {
+		panic(http.ErrAbortHandler)
+	}
+	x.w.end()
+}
+
+var errBug = errors.New("panic")

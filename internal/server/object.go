@@ -1,0 +1,139 @@
+package server
+
+import (
+	"cmp"
+	"io"
+	"net/http"
+
+	"github.com/oisproject/ois/internal/fault"
+	"github.com/oisproject/ois/internal/op"
+	"github.com/oisproject/ois/internal/store"
+	"github.com/oisproject/ois/internal/wire"
+)
+
+// getObject opens an object, judges the conditions and reads the range that is asked for.
+func (x *exchange) getObject(in *op.GetObjectInput) (*op.GetObjectOutput, error) {
+	if err := x.query.CheckOverrides(); err != nil {
+		return nil, err
+	}
+	o, err := x.openObject(in.Key, in.VersionID)
+	if err != nil {
+		return nil, err
+	}
+	out, err := x.readObject(o, in)
+	if err != nil || out.Body == nil {
+		o.Close()
+	}
+	return out, err
+}
+
+// readObject answers with a part of o, which it closes with the body.
+func (x *exchange) readObject(o *store.Object, in *op.GetObjectInput) (*op.GetObjectOutput, error) {
+	info := o.Info()
+	out := &op.GetObjectOutput{
+		ETag: info.ETag, LastModified: info.LastModified, StorageClass: info.StorageClass, AcceptRanges: "bytes",
+		ContentType:        cmp.Or(in.ResponseContentType, info.ContentType),
+		CacheControl:       cmp.Or(in.ResponseCacheControl, info.CacheControl),
+		ContentDisposition: cmp.Or(in.ResponseContentDisposition, info.ContentDisposition),
+		ContentEncoding:    cmp.Or(in.ResponseContentEncoding, info.ContentEncoding),
+		ContentLanguage:    in.ResponseContentLanguage,
+		Expires:            cmp.Or(in.ResponseExpires, info.Expires),
+		Metadata:           info.Metadata,
+	}
+	conditions := wire.Conditions{
+		Match: in.IfMatch, NoneMatch: in.IfNoneMatch, ModifiedSince: in.IfModifiedSince, UnmodifiedSince: in.IfUnmodifiedSince,
+	}
+	switch conditions.Check(info.ETag, info.LastModified) {
+	case wire.Failed:
+		return nil, conditionFailed("the object")
+	case wire.NotModified:
+		out.Status = http.StatusNotModified
+		return out, nil
+	}
+	span, err := wire.ParseRange(x.rangeOf(in.Range, &info), info.Size)
+	if err != nil {
+		return nil, err
+	}
+	if span.Partial {
+		out.Status = http.StatusPartialContent
+		out.ContentRange = span.ContentRange(info.Size)
+	}
+	out.ContentLength = span.Len
+	out.Body = &objectBody{ReadCloser: o.Open(x.context(), span.Off, span.Len), object: o}
+	return out, nil
+}
+
+// rangeOf returns the Range header, unless If-Range says that it was meant for another
+// version of the object.
+func (x *exchange) rangeOf(value string, info *store.ObjectInfo) string {
+	if condition := x.r.Header.Get("If-Range"); condition != "" && !wire.SameVersion(condition, info.ETag, info.LastModified) {
+		return ""
+	}
+	return value
+}
+
+// An objectBody lets go of the object when its reader is closed.
+type objectBody struct {
+	io.ReadCloser
+	object *store.Object
+}
+
+func (b *objectBody) Close() error {
+	err := b.ReadCloser.Close()
+	b.object.Close()
+	return err
+}
+
+func (x *exchange) headObject(in *op.HeadObjectInput) (*op.HeadObjectOutput, error) {
+	o, err := x.openObject(in.Key, in.VersionID)
+	if err != nil {
+		return nil, err
+	}
+	defer o.Close()
+	info := o.Info()
+	out := &op.HeadObjectOutput{
+		ETag: info.ETag, LastModified: info.LastModified, StorageClass: info.StorageClass, AcceptRanges: "bytes",
+		ContentType: info.ContentType, ContentLength: info.Size, CacheControl: info.CacheControl,
+		ContentDisposition: info.ContentDisposition, ContentEncoding: info.ContentEncoding, Expires: info.Expires,
+		Metadata: info.Metadata,
+	}
+	conditions := wire.Conditions{
+		Match: in.IfMatch, NoneMatch: in.IfNoneMatch, ModifiedSince: in.IfModifiedSince, UnmodifiedSince: in.IfUnmodifiedSince,
+	}
+	switch conditions.Check(info.ETag, info.LastModified) {
+	case wire.Failed:
+		return nil, conditionFailed("the object")
+	case wire.NotModified:
+		out.Status = http.StatusNotModified
+	}
+	return out, nil
+}
+
+// currentVersion reports whether a version id means what is under the key now. No bucket has
+// had versioning enabled, so the only version of an object is the one called null.
+func currentVersion(id string) bool { return id == "" || id == "null" }
+
+func (x *exchange) openObject(key, version string) (*store.Object, error) {
+	if !currentVersion(version) {
+		return nil, fault.Newf(fault.ObjectNotExists, "object %q has no version %q", key, version)
+	}
+	return x.bucket.Object(x.context(), key)
+}
+
+// deleteObject deletes an object. A version that does not exist is already gone.
+func (x *exchange) deleteObject(in *op.DeleteObjectInput) (*op.DeleteObjectOutput, error) {
+	if !currentVersion(in.VersionID) {
+		return &op.DeleteObjectOutput{}, nil
+	}
+	return x.bucket.DeleteObject(x.context(), in)
+}
+
+// optionsObject answers a preflight. No bucket has rules for other origins, so
+// there is nothing to allow.
+func (x *exchange) optionsObject(*op.OptionsObjectInput) (*op.OptionsObjectOutput, error) {
+	return &op.OptionsObjectOutput{}, nil
+}
+
+func conditionFailed(what string) error {
+	return fault.Newf(fault.PreconditionFailed, "a condition of the request does not hold for %s", what)
+}

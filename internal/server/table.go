@@ -1,0 +1,77 @@
+package server
+
+import (
+	"context"
+
+	"github.com/oisproject/ois/internal/op"
+	"github.com/oisproject/ois/internal/store"
+	"github.com/oisproject/ois/internal/wire"
+)
+
+// A handler does the operation of an exchange, whose caller may do it.
+type handler func(*exchange) error
+
+// table says what does each operation. What is not in it is answered by not_implemented.
+var table = [op.Count + 1]handler{
+	op.ListBuckets:   does((*exchange).listBuckets),
+	op.ListLocations: does((*exchange).listLocations),
+
+	op.PutBucket:             does((*exchange).putBucket),
+	op.HeadBucket:            bucketDoes((*store.Bucket).HeadBucket),
+	op.DeleteBucket:          bucketDoes((*store.Bucket).DeleteBucket),
+	op.GetBucketStatistics:   does((*exchange).getBucketStatistics),
+	op.ListObjects:           bucketDoes((*store.Bucket).ListObjects),
+	op.DeleteMultipleObjects: bucketDoes((*store.Bucket).DeleteMultipleObjects),
+	op.PutBucketACL:          bucketDoes((*store.Bucket).PutBucketACL),
+	op.GetBucketACL:          bucketDoes((*store.Bucket).GetBucketACL),
+
+	op.PutObject:     bucketDoes((*store.Bucket).PutObject),
+	op.CopyObject:    does((*exchange).copyObject),
+	op.MoveObject:    does((*exchange).moveObject),
+	op.GetObject:     does((*exchange).getObject),
+	op.HeadObject:    does((*exchange).headObject),
+	op.DeleteObject:  does((*exchange).deleteObject),
+	op.OptionsObject: does((*exchange).optionsObject),
+
+	op.InitiateMultipartUpload: bucketDoes((*store.Bucket).InitiateMultipartUpload),
+	op.UploadMultipart:         bucketDoes((*store.Bucket).UploadMultipart),
+	op.CopyPart:                does((*exchange).copyPart),
+	op.ListMultipart:           bucketDoes((*store.Bucket).ListMultipart),
+	op.CompleteMultipartUpload: bucketDoes((*store.Bucket).CompleteMultipartUpload),
+	op.AbortMultipartUpload:    bucketDoes((*store.Bucket).AbortMultipartUpload),
+	op.ListMultipartUploads:    bucketDoes((*store.Bucket).ListMultipartUploads),
+}
+
+// Unanswered returns the operations that are answered by not_implemented.
+func Unanswered() []op.ID {
+	var ids []op.ID
+	for id := op.ID(1); id <= op.Count; id++ {
+		if table[id] == nil {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// does makes a handler of a function: it reads the input, runs f and writes the output.
+func does[In, Out any](f func(*exchange, *In) (*Out, error)) handler {
+	return func(x *exchange) error {
+		codec := wire.CodecOf(x.operation)
+		request := wire.NewRequest(x.r, &x.address, x.query)
+		request.Body = &x.body
+		in, err := codec.Decode(request)
+		if err != nil {
+			return err
+		}
+		out, err := f(x, in.(*In))
+		if err != nil {
+			return err
+		}
+		return codec.Encode(&x.w, out)
+	}
+}
+
+// bucketDoes makes a handler of what the bucket of the exchange does.
+func bucketDoes[In, Out any](f func(*store.Bucket, context.Context, *In) (*Out, error)) handler {
+	return does(func(x *exchange, in *In) (*Out, error) { return f(x.bucket, x.context(), in) })
+}
