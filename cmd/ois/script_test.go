@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	ois "github.com/oisproject/ois/sdk/go"
+)
+
+// TestScripts runs the scripts in testdata/script. Besides the commands of testscript they have:
+//
+//	status N ois ARGS…         runs ois, which must exit with N; stdout and stderr look at its output
+//	serve NAME ARGS…           starts "ois serve" on a port of its own, waits until it is ready and sets $NAME to its address
+//	stop NAME [TERM|INT|KILL]  ends it; without KILL it must exit with 0. Its log is then in the file NAME.log
+//	keys                       sets $ID and $SECRET to the key pair that was printed last
+//	[!] put URL BUCKET KEY FILE    makes the bucket if need be and puts the file, signed with $ID and $SECRET
+//	[!] get URL BUCKET KEY FILE    compares the object with the file
+//	damage PATTERN             changes a byte in the middle of each file that matches
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "script"),
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			env.Values[processes{}] = make(map[string]*process)
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"status": status, "serve": serveCmd, "stop": stopCmd, "keys": keysCmd, "put": putCmd, "get": getCmd, "damage": damageCmd,
+		},
+	})
+}
+
+// processes is the key of the running servers of a script.
+type processes struct{}
+
+func running(ts *testscript.TestScript) map[string]*process {
+	return ts.Value(processes{}).(map[string]*process)
+}
+
+func status(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status N ois ARGS…")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	got := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if strconv.Itoa(got) != args[0] {
+		ts.Fatalf("status %d; want %s", got, args[0])
+	}
+}
+
+func serveCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: serve NAME ARGS…")
+	}
+	name := args[0]
+	env := []string{"PATH=" + ts.Getenv("PATH"), "HOME=" + ts.Getenv("HOME"), "TMPDIR=" + ts.Getenv("TMPDIR")}
+	for _, v := range []string{"OIS_ROOT_ACCESS_KEY_ID", "OIS_ROOT_SECRET_ACCESS_KEY"} {
+		env = append(env, v+"="+ts.Getenv(v))
+	}
+	p, err := serve(ts.MkAbs("."), env, args[1:]...)
+	ts.Check(err)
+	ts.Defer(p.kill)
+	running(ts)[name] = p
+	ts.Setenv(name, p.url)
+}
+
+var signals = map[string]os.Signal{"TERM": syscall.SIGTERM, "INT": os.Interrupt, "KILL": syscall.SIGKILL}
+
+func stopCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: stop NAME [SIGNAL]")
+	}
+	name, how := args[0], "TERM"
+	if len(args) == 2 {
+		how = args[1]
+	}
+	p := running(ts)[name]
+	if p == nil || signals[how] == nil {
+		ts.Fatalf("there is no server %s, or no signal %s", name, how)
+	}
+	got, err := p.stop(signals[how])
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(name+".log"), []byte(p.log.text()), 0o600))
+	if got != 0 && how != "KILL" {
+		ts.Fatalf("%s exits with %d; want 0\n%s", name, got, p.log.text())
+	}
+}
+
+func keysCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: keys")
+	}
+	for line := range strings.Lines(ts.ReadFile("stdout")) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		switch name {
+		case "access_key_id":
+			ts.Setenv("ID", value)
+		case "secret_access_key":
+			ts.Setenv("SECRET", value)
+		}
+	}
+}
+
+// client returns a client of the server at url, with the keys of the script. It gives up at once.
+func client(ts *testscript.TestScript, url string) *ois.Client {
+	c, err := ois.New(ois.Config{
+		Endpoint: url, AccessKeyID: ts.Getenv("ID"), SecretAccessKey: ts.Getenv("SECRET"), Retry: ois.RetryPolicy{MaxAttempts: 1},
+	})
+	ts.Check(err)
+	ts.Defer(c.CloseIdleConnections)
+	return c
+}
+
+// report ends the script if err is not what neg says.
+func report(ts *testscript.TestScript, neg bool, err error) {
+	if (err != nil) != neg {
+		ts.Fatalf("got %v; want failure: %v", err, neg)
+	}
+	if err != nil {
+		ts.Logf("%v", err)
+	}
+}
+
+func putCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 4 {
+		ts.Fatalf("usage: put URL BUCKET KEY FILE")
+	}
+	ctx := context.Background()
+	b := client(ts, args[0]).Bucket(args[1], "")
+	err := b.Create(ctx)
+	if err == nil || errors.Is(err, ois.ErrExist) {
+		_, err = b.Put(ctx, args[2], strings.NewReader(ts.ReadFile(args[3])), nil)
+	}
+	report(ts, neg, err)
+}
+
+func getCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 4 {
+		ts.Fatalf("usage: get URL BUCKET KEY FILE")
+	}
+	text, err := fetch(context.Background(), client(ts, args[0]).Bucket(args[1], ""), args[2])
+	report(ts, neg, err)
+	if err == nil && string(text) != ts.ReadFile(args[3]) {
+		ts.Fatalf("%s/%s is %q; want %q", args[1], args[2], text, ts.ReadFile(args[3]))
+	}
+}
+
+func damageCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: damage PATTERN")
+	}
+	files, err := filepath.Glob(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if len(files) == 0 {
+		ts.Fatalf("no file matches %s", args[0])
+	}
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		ts.Check(err)
+		data[len(data)/2] ^= 1
+		ts.Check(os.WriteFile(name, data, 0o600))
+	}
+}

@@ -1,0 +1,121 @@
+// Package admin is how an operator manages users and access keys, and has a store checked: over the
+// socket of the server that runs, or on the store itself if none does. [Service] is the same on both roads.
+//
+// The socket lies in the data directory and is for its owner alone: whoever may open it
+// may do everything. What is spoken there is a private matter of one version of the program,
+// JSON over HTTP, and no part of the API.
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/oisproject/ois/internal/store"
+)
+
+// ErrNoServer is matched by the error of Dial when nobody answers on the socket.
+var ErrNoServer = errors.New("no server is running")
+
+// A Service does what an operator asks for. It is safe for concurrent use. Its errors match those of package store:
+// ErrUserNotExist, ErrUserExists, ErrUserInUse and ErrKeyNotExist.
+//
+// A user is named by id or by name; an id wins.
+type Service interface {
+	// Users returns all users, ordered by id.
+	Users(ctx context.Context) ([]store.User, error)
+	// CreateUser makes a user.
+	CreateUser(ctx context.Context, name string) (store.User, error)
+	// DeleteUser deletes a user that owns no buckets, with all its keys.
+	DeleteUser(ctx context.Context, user string) error
+
+	// Keys returns the access keys of a user, or all if user is empty, without their secrets.
+	Keys(ctx context.Context, user string) ([]store.Key, error)
+	// CreateKey makes an access key for a user. Its secret is told here and never again.
+	CreateKey(ctx context.Context, user string) (store.Key, error)
+	// DeleteKey revokes an access key. No request signed with it is accepted from now on.
+	DeleteKey(ctx context.Context, id string) error
+
+	// Check looks at everything the store holds. The error is about the check itself.
+	Check(ctx context.Context) (*store.Report, error)
+}
+
+// A Local is a Service over a store of this process.
+type Local struct{ store *store.Store }
+
+var _ Service = (*Local)(nil)
+
+// NewLocal returns a Service over s, which it does not close.
+func NewLocal(s *store.Store) *Local { return &Local{s} }
+
+// Users implements Service.
+func (l *Local) Users(ctx context.Context) ([]store.User, error) { return l.store.ListUsers(ctx) }
+
+// idPrefix begins the ids of all users, so no name may begin with it.
+const idPrefix = "usr-"
+
+// CreateUser implements Service.
+func (l *Local) CreateUser(ctx context.Context, name string) (store.User, error) {
+	if strings.HasPrefix(name, idPrefix) {
+		return store.User{}, fmt.Errorf("user name %q is not allowed: ids of users begin with %s", name, idPrefix)
+	}
+	return l.store.CreateUser(ctx, name)
+}
+
+// DeleteUser implements Service.
+func (l *Local) DeleteUser(ctx context.Context, user string) error {
+	id, err := l.userID(ctx, user)
+	if err != nil {
+		return fmt.Errorf("delete user: %w", err)
+	}
+	return l.store.DeleteUser(ctx, id)
+}
+
+// Keys implements Service.
+func (l *Local) Keys(ctx context.Context, user string) ([]store.Key, error) {
+	if user == "" {
+		return l.store.ListKeys(ctx, "")
+	}
+	id, err := l.userID(ctx, user)
+	if err != nil {
+		return nil, fmt.Errorf("list keys: %w", err)
+	}
+	return l.store.ListKeys(ctx, id)
+}
+
+// CreateKey implements Service.
+func (l *Local) CreateKey(ctx context.Context, user string) (store.Key, error) {
+	id, err := l.userID(ctx, user)
+	if err != nil {
+		return store.Key{}, fmt.Errorf("create key: %w", err)
+	}
+	return l.store.CreateKey(ctx, id)
+}
+
+// DeleteKey implements Service.
+func (l *Local) DeleteKey(ctx context.Context, id string) error { return l.store.DeleteKey(ctx, id) }
+
+// Check implements Service.
+func (l *Local) Check(ctx context.Context) (*store.Report, error) { return l.store.Check(ctx) }
+
+// userID returns the id of the user with that id or name.
+func (l *Local) userID(ctx context.Context, user string) (string, error) {
+	users, err := l.store.ListUsers(ctx)
+	if err != nil {
+		return "", err
+	}
+	id := ""
+	for _, u := range users {
+		if u.ID == user {
+			return u.ID, nil
+		}
+		if u.Name == user {
+			id = u.ID
+		}
+	}
+	if id == "" {
+		return "", fmt.Errorf("%q: %w", user, store.ErrUserNotExist)
+	}
+	return id, nil
+}

@@ -1,0 +1,92 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/oisproject/ois/internal/store"
+)
+
+// What is asked for travels in the query, what is answered in a JSON body.
+const (
+	pathUsers = "/v1/users"
+	pathKeys  = "/v1/keys"
+	pathCheck = "/v1/check"
+
+	paramUser = "user"
+	paramName = "name"
+	paramID   = "id"
+)
+
+// A failure is the body of an answer other than 200.
+type failure struct {
+	Kind    string `json:"kind"` // key of kinds, or empty
+	Message string `json:"message"`
+}
+
+// kinds are the errors that keep their identity over the socket.
+var kinds = map[string]error{
+	"user_not_exist": store.ErrUserNotExist,
+	"user_exists":    store.ErrUserExists,
+	"user_in_use":    store.ErrUserInUse,
+	"key_not_exist":  store.ErrKeyNotExist,
+}
+
+// Handler answers on the socket for s.
+func Handler(s Service) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET "+pathUsers, answer(func(r *http.Request) (any, error) {
+		return s.Users(r.Context())
+	}))
+	mux.Handle("POST "+pathUsers, answer(func(r *http.Request) (any, error) {
+		return s.CreateUser(r.Context(), r.URL.Query().Get(paramName))
+	}))
+	mux.Handle("DELETE "+pathUsers, answer(func(r *http.Request) (any, error) {
+		return nil, s.DeleteUser(r.Context(), r.URL.Query().Get(paramUser))
+	}))
+	mux.Handle("GET "+pathKeys, answer(func(r *http.Request) (any, error) {
+		return s.Keys(r.Context(), r.URL.Query().Get(paramUser))
+	}))
+	mux.Handle("POST "+pathKeys, answer(func(r *http.Request) (any, error) {
+		return s.CreateKey(r.Context(), r.URL.Query().Get(paramUser))
+	}))
+	mux.Handle("DELETE "+pathKeys, answer(func(r *http.Request) (any, error) {
+		return nil, s.DeleteKey(r.Context(), r.URL.Query().Get(paramID))
+	}))
+	mux.Handle("POST "+pathCheck, answer(func(r *http.Request) (any, error) {
+		return s.Check(r.Context())
+	}))
+	return mux
+}
+
+// answer writes what do returns.
+func answer(do func(*http.Request) (any, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Reading to the end lets net/http notice when the client goes away: a check then stops.
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			return
+		}
+		v, err := do(r)
+		if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+			err = errors.New("the server is stopping")
+		}
+		if err != nil {
+			w.WriteHeader(http.StatusInternalServerError)
+			v = failureOf(err)
+		}
+		_ = json.NewEncoder(w).Encode(v) // a client that has gone needs no answer
+	})
+}
+
+func failureOf(err error) failure {
+	f := failure{Message: err.Error()}
+	for kind, sentinel := range kinds {
+		if errors.Is(err, sentinel) {
+			f.Kind = kind
+		}
+	}
+	return f
+}

@@ -1,0 +1,222 @@
+// Package cli is the command line of ois: one file per command, from arguments to exit status.
+//
+// A command reads its flags, calls what does the work, and prints: data on standard output, talk on
+// standard error. It keeps no state of its own beyond the user's files, and touches the outside world only
+// through Env, the file system and the network, so that a test can run it in its own process.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/oisproject/ois/internal/datadir"
+	"github.com/oisproject/ois/internal/store"
+)
+
+// Exit statuses, the same for all commands.
+const (
+	exitOK          = 0
+	exitFailed      = 1 // something, or a part of it, did not work
+	exitUsage       = 2
+	exitNotFound    = 3
+	exitDenied      = 4
+	exitNetwork     = 5
+	exitInterrupted = 130
+)
+
+// Env is what a command may touch of the process it runs in.
+type Env struct {
+	Args     []string // without the name of the program
+	Stdin    io.Reader
+	Stdout   io.Writer
+	Stderr   io.Writer
+	Getenv   func(string) string
+	Terminal bool // a person reads Stderr
+}
+
+// OS returns the Env of this process.
+func OS() Env {
+	return Env{
+		Args:     os.Args[1:],
+		Stdin:    os.Stdin,
+		Stdout:   os.Stdout,
+		Stderr:   os.Stderr,
+		Getenv:   os.Getenv,
+		Terminal: isTerminal(os.Stderr),
+	}
+}
+
+func isTerminal(f *os.File) bool {
+	fi, err := f.Stat()
+	return err == nil && fi.Mode()&fs.ModeCharDevice != 0
+}
+
+// An app is one run of the program.
+type app struct {
+	Env
+	// parsed says that arguments and flags were understood: errors from then on are
+	// about the work, those before about the usage.
+	parsed bool
+	// wrap puts something between the demo and its server, unless it is nil.
+	wrap func(http.RoundTripper) http.RoundTripper
+}
+
+// Main runs the command that env.Args name until it is done or ctx ends, and returns the exit status.
+func Main(ctx context.Context, env Env) int { return (&app{Env: env}).run(ctx) }
+
+func (a *app) run(ctx context.Context) int {
+	root := a.rootCommand()
+	root.SetArgs(append([]string{}, a.Args...)) // not nil, which would mean os.Args
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitOK
+	}
+	status := a.status(ctx, err)
+	if status == exitInterrupted {
+		err = errors.New("interrupted")
+	}
+	fmt.Fprintf(a.Stderr, "%s: %v\n", cmd.CommandPath(), err)
+	if status == exitUsage {
+		fmt.Fprintf(a.Stderr, "Run %q to see how it is used.\n", cmd.CommandPath()+" --help")
+	}
+	return status
+}
+
+// A usageError is about what was typed.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// status returns the exit status that err stands for.
+func (a *app) status(ctx context.Context, err error) int {
+	var usage usageError
+	var network net.Error
+	switch {
+	case !a.parsed, errors.As(err, &usage):
+		return exitUsage
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		return exitInterrupted
+	case errors.Is(err, fs.ErrPermission):
+		return exitDenied
+	case errors.Is(err, store.ErrUserNotExist), errors.Is(err, store.ErrKeyNotExist),
+		errors.Is(err, datadir.ErrNotExist), errors.Is(err, fs.ErrNotExist):
+		return exitNotFound
+	case errors.As(err, &network):
+		return exitNetwork
+	}
+	return exitFailed
+}
+
+func (a *app) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "ois COMMAND",
+		Short: "Object storage in one file",
+		Long: `ois is an object storage server, compatible with QingStor and its relatives, and the tools around it.
+
+Start a server, which keeps everything in one directory:
+  ois serve
+
+See it work, without leaving anything behind:
+  ois demo`,
+		Version:           readVersion().Version,
+		Args:              cobra.ArbitraryArgs,
+		RunE:              runGroup,
+		PersistentPreRun:  func(*cobra.Command, []string) { a.parsed = true },
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+
+		DisableFlagsInUseLine: true,
+	}
+	root.SetIn(a.Stdin)
+	root.SetOut(a.Stdout)
+	root.SetErr(a.Stderr)
+	root.SetVersionTemplate("ois {{.Version}}\n")
+	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), cobraSecondUse, "", 1))
+	root.SetHelpCommand(helpCommand(root))
+	root.AddCommand(a.serveCommand(), a.demoCommand(), a.userCommand(), a.keyCommand(), a.fsckCommand(),
+		a.versionCommand(), a.completionCommand())
+	return root
+}
+
+// cobraSecondUse shows the use of a command with others below it once more.
+const cobraSecondUse = `{{if .HasAvailableSubCommands}}
+  {{.CommandPath}} [command]{{end}}`
+
+// group returns a command that only holds others.
+func group(name, short, long string, commands ...*cobra.Command) *cobra.Command {
+	g := &cobra.Command{
+		Use: name + " COMMAND", Short: short, Long: long, Args: cobra.ArbitraryArgs, RunE: runGroup,
+		DisableFlagsInUseLine: true,
+	}
+	g.AddCommand(commands...)
+	return g
+}
+
+// runGroup runs a command that needs another after it.
+func runGroup(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cmd.Help()
+	}
+	hint := ""
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = fmt.Sprintf("; did you mean %q?", near[0])
+	}
+	return usagef("there is no command %q%s", args[0], hint)
+}
+
+func helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]...",
+		Short: "Explain a command",
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return usagef("there is no command %q to explain", strings.Join(args, " "))
+			}
+			cmd.InitDefaultHelpFlag()
+			return cmd.Help()
+		},
+	}
+}
+
+// noArgs refuses arguments.
+func noArgs(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("unexpected argument %q", args[0])
+	}
+	return nil
+}
+
+// oneArg wants one argument of that name.
+func oneArg(name string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		switch {
+		case len(args) == 0 || args[0] == "":
+			return fmt.Errorf("%s is missing", name)
+		case len(args) > 1:
+			return fmt.Errorf("unexpected argument %q after %s", args[1], name)
+		}
+		return nil
+	}
+}
+
+// someArgs wants one argument of that name, or more of them.
+func someArgs(name string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return fmt.Errorf("%s is missing", name)
+		}
+		return nil
+	}
+}

@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/oisproject/ois/internal/admin"
+	"github.com/oisproject/ois/internal/datadir"
+	"github.com/oisproject/ois/internal/vfs"
+)
+
+const defaultData = "./ois-data"
+
+// dataFlag adds --data to a command.
+func dataFlag(cmd *cobra.Command, dir *string) {
+	cmd.Flags().StringVar(dir, "data", defaultData, "data directory")
+	_ = cmd.MarkFlagDirname("data") // the flag is there
+}
+
+// A session is a road to what a data directory holds.
+type session struct {
+	admin.Service
+	close func() error
+}
+
+// A directory opened a moment ago may have no socket yet, and one being closed has none any more; so
+// connect asks a few times.
+const (
+	connectPatience = 3 * time.Second
+	connectPause    = 20 * time.Millisecond
+)
+
+// connect opens the road to a data directory: over the socket of the server that has it
+// open, else by opening it itself. create makes a directory that is missing.
+func (a *app) connect(ctx context.Context, dir string, create bool) (*session, error) {
+	patience := time.After(connectPatience)
+	for {
+		s, err := a.connectOnce(ctx, dir, create)
+		if !errors.Is(err, datadir.ErrInUse) {
+			return s, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-patience:
+			return nil, err
+		case <-time.After(connectPause):
+		}
+	}
+}
+
+func (a *app) connectOnce(ctx context.Context, dir string, create bool) (*session, error) {
+	client, err := admin.Dial(ctx, datadir.Socket(vfs.Disk, dir))
+	if err == nil {
+		return &session{client, client.Close}, nil
+	}
+	if !errors.Is(err, admin.ErrNoServer) {
+		return nil, err
+	}
+	d, err := datadir.Open(ctx, vfs.Disk, dir, &datadir.Options{Create: create})
+	switch {
+	case errors.Is(err, datadir.ErrNotExist):
+		return nil, fmt.Errorf("%w; %q makes one", err, "ois serve --data "+dir)
+	case errors.Is(err, datadir.ErrInUse):
+		return nil, fmt.Errorf("%w, which does not answer on its socket", err)
+	case err != nil:
+		return nil, err
+	}
+	if d.Created {
+		fmt.Fprintf(a.Stderr, "made the data directory %s\n", dir)
+	}
+	return &session{admin.NewLocal(d.Store), d.Close}, nil
+}
+
+// with connects, calls do and closes the road again.
+func (a *app) with(ctx context.Context, dir string, create bool, do func(admin.Service) error) error {
+	s, err := a.connect(ctx, dir, create)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(s), s.close())
+}

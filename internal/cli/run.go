@@ -1,0 +1,138 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/oisproject/ois/internal/admin"
+	"github.com/oisproject/ois/internal/datadir"
+	"github.com/oisproject/ois/internal/server"
+	"github.com/oisproject/ois/internal/vfs"
+)
+
+// A runConfig says how a server runs.
+type runConfig struct {
+	data        string
+	listen      string
+	adminListen string // empty means no such listener
+	zones       []string
+	domain      string
+	getenv      func(string) string
+	log         *slog.Logger
+}
+
+// A running is a server at work on a data directory.
+type running struct {
+	dir     *datadir.Dir
+	key     datadir.RootKey
+	api     *server.Server
+	address net.Addr
+	side    []*http.Server // administration, on the socket and on a port
+
+	adminAddress net.Addr // nil without such a port
+
+	failed chan error // receives what ends the server although nobody asked for it
+	served sync.WaitGroup
+}
+
+// start opens the data directory and serves it until stop.
+func start(ctx context.Context, c runConfig) (*running, error) {
+	r := &running{failed: make(chan error, 4)} // room for one of each sender, so that none waits
+	if err := r.open(ctx, c); err != nil {
+		return nil, err
+	}
+	if err := r.listen(ctx, c); err != nil {
+		return nil, errors.Join(err, r.stop(ctx))
+	}
+	return r, nil
+}
+
+// open opens the data directory and puts the server over its store.
+func (r *running) open(ctx context.Context, c runConfig) (err error) {
+	fatal := func(err error) { r.failed <- err }
+	r.dir, err = datadir.Open(ctx, vfs.Disk, c.data, &datadir.Options{Create: true, Logger: c.log, Fatal: fatal})
+	if err != nil {
+		return err
+	}
+	r.key, err = datadir.LoadRootKey(vfs.Disk, c.data, c.getenv)
+	if err == nil {
+		r.api, err = server.New(server.Config{
+			Store: r.dir.Store, Keys: datadir.Keys{Root: r.key, Store: r.dir.Store},
+			Zones: c.zones, Domain: c.domain, Logger: c.log,
+		})
+	}
+	if err != nil {
+		return errors.Join(err, r.dir.Close())
+	}
+	return nil
+}
+
+// listen answers requests, an operator on the socket, and on the port for administration if there is one.
+func (r *running) listen(ctx context.Context, c runConfig) error {
+	l, err := listenTCP(ctx, c.listen)
+	if err != nil {
+		return err
+	}
+	r.address = l.Addr()
+	if c.adminListen != "" {
+		side, err := listenTCP(ctx, c.adminListen)
+		if err != nil {
+			return errors.Join(err, l.Close())
+		}
+		r.adminAddress = side.Addr()
+		r.serveSide(ctx, side, sideHandler())
+	}
+	socket, err := admin.Listen(ctx, datadir.Socket(vfs.Disk, c.data))
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	r.serveSide(ctx, socket, admin.Handler(admin.NewLocal(r.dir.Store)))
+	r.serve(func() error { return r.api.Serve(l) })
+	return nil
+}
+
+func listenTCP(ctx context.Context, address string) (net.Listener, error) {
+	return (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+}
+
+// serveSide serves h on l. What it does ends with stop, not with ctx.
+func (r *running) serveSide(ctx context.Context, l net.Listener, h http.Handler) {
+	base, halt := context.WithCancel(context.WithoutCancel(ctx))
+	s := &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute,
+		BaseContext: func(net.Listener) context.Context { return base },
+	}
+	s.RegisterOnShutdown(halt)
+	r.side = append(r.side, s)
+	r.serve(func() error {
+		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+}
+
+// serve runs a server in a goroutine of its own.
+func (r *running) serve(do func() error) {
+	r.served.Go(func() {
+		if err := do(); err != nil {
+			r.failed <- err
+		}
+	})
+}
+
+// stop takes no more requests, waits for those under way as long as ctx allows, and closes the
+// data directory. What an operator has asked for on the side is cut short.
+func (r *running) stop(ctx context.Context) error {
+	err := r.api.Shutdown(ctx)
+	for _, s := range r.side {
+		err = errors.Join(err, s.Shutdown(ctx))
+	}
+	r.served.Wait()
+	return errors.Join(err, r.dir.Close())
+}

@@ -1,0 +1,194 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// grace is how long requests that are under way may take when the server is told to stop.
+const grace = 30 * time.Second
+
+// serveFlags are the flags of "ois serve".
+type serveFlags struct {
+	runConfig
+	logFormat, logLevel string
+}
+
+func (a *app) serveCommand() *cobra.Command {
+	f := &serveFlags{runConfig: runConfig{getenv: a.Getenv}}
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve a data directory",
+		Long: `Serve the objects of one data directory, which is made if there is none. It belongs to
+one process at a time.
+
+The root key pair is taken from OIS_ROOT_ACCESS_KEY_ID and OIS_ROOT_SECRET_ACCESS_KEY. If they
+are not set it is made up once and kept in the file root-key in the data directory.
+
+SIGTERM and Ctrl-C stop the server: requests that are under way get 30 seconds to
+finish. A second signal ends it at once, and no acknowledged write is lost either way.`,
+		Example: `  # On this machine, in ./ois-data:
+  ois serve
+
+  # For others, with two zones under a domain of your own:
+  ois serve --data /srv/ois --listen :9000 --zone sh1a --zone sh1b --domain is.example.com`,
+		Args:              noArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context(), f) },
+	}
+	dataFlag(cmd, &f.data)
+	flags := cmd.Flags()
+	flags.StringVar(&f.listen, "listen", "127.0.0.1:9000", "`HOST:PORT` for requests; port 0 takes a free one")
+	flags.StringVar(&f.adminListen, "admin-listen", "", "`HOST:PORT` for health and profiles, which anybody who can reach it can read")
+	flags.StringArrayVar(&f.zones, "zone", []string{"jn1a"}, "`ID` of a zone; may be repeated, the first is the default zone")
+	flags.StringVar(&f.domain, "domain", "localhost", "base `DOMAIN` of the addresses ZONE.DOMAIN and BUCKET.ZONE.DOMAIN")
+	flags.StringVar(&f.logFormat, "log-format", "text", "`FORMAT` of the log on standard error: text or json")
+	flags.StringVar(&f.logLevel, "log-level", "info", "least `LEVEL` of the log: debug, info (a line for each request), warn or error")
+	return cmd
+}
+
+// serve is "ois serve".
+func (a *app) serve(ctx context.Context, f *serveFlags) (err error) {
+	if err := f.check(); err != nil {
+		return err
+	}
+	if f.log, err = a.logger(f.logFormat, f.logLevel); err != nil {
+		return err
+	}
+	r, err := start(ctx, f.runConfig)
+	if err != nil {
+		return err
+	}
+	a.announce(ctx, f, r)
+	select {
+	case err := <-r.failed:
+		return err // the store is left as it is: after a failure of the disk nothing more is written
+	case <-ctx.Done():
+	}
+	ctx = context.WithoutCancel(ctx)
+	f.log.InfoContext(ctx, "ois is stopping", slog.String("grace", grace.String()))
+	limited, cancel := context.WithTimeout(ctx, grace)
+	defer cancel()
+	if err := r.stop(limited); err != nil {
+		return fmt.Errorf("stop: %w", err)
+	}
+	f.log.InfoContext(ctx, "ois has stopped")
+	return nil
+}
+
+// announce logs that the server is ready, and shows a person how to use it.
+func (a *app) announce(ctx context.Context, f *serveFlags, r *running) {
+	line := []slog.Attr{
+		slog.String("version", readVersion().Version),
+		slog.String("address", baseURL(r.address)), slog.String("data", f.data),
+		slog.String("zones", strings.Join(f.zones, ",")), slog.String("domain", f.domain),
+		slog.String("root_key", cmp.Or(r.key.File, "environment")),
+	}
+	if r.adminAddress != nil {
+		line = append(line, slog.String("admin", baseURL(r.adminAddress)))
+	}
+	f.log.LogAttrs(ctx, slog.LevelInfo, "ois is ready", line...)
+	if !a.Terminal || r.key.File == "" {
+		return
+	}
+	fmt.Fprintf(a.Stderr, "\nSettings for ~/.ois/config.yaml, with the root key pair from %s:\n\n%sendpoint: %s\n\n",
+		r.key.File, r.key.Settings(), baseURL(r.address))
+}
+
+// baseURL returns an address that clients on this machine can use.
+func baseURL(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return "http://" + addr.String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// check refuses flags that make no sense, before anything is made on the disk.
+func (f *serveFlags) check() error {
+	if f.data == "" {
+		return usagef("--data is empty; want the name of a directory")
+	}
+	if err := checkAddress("--listen", f.listen); err != nil {
+		return err
+	}
+	if f.adminListen != "" {
+		if err := checkAddress("--admin-listen", f.adminListen); err != nil {
+			return err
+		}
+	}
+	seen := make(map[string]bool)
+	for _, z := range f.zones {
+		if !label(z) {
+			return usagef("--zone %q is not allowed: want 1 to 63 of a-z, 0-9 and -, such as jn1a", z)
+		}
+		if seen[z] {
+			return usagef("--zone %q is there twice", z)
+		}
+		seen[z] = true
+	}
+	for part := range strings.SplitSeq(f.domain, ".") {
+		if !label(part) {
+			return usagef("--domain %q is not allowed: want a domain name in lower case without a port, such as is.example.com", f.domain)
+		}
+	}
+	if net.ParseIP(f.domain) != nil {
+		return usagef("--domain %q is an address: want a name; addresses are always served", f.domain)
+	}
+	return nil
+}
+
+func checkAddress(flag, address string) error {
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		return usagef("%s %q is not allowed: want HOST:PORT, such as 127.0.0.1:9000 or :9000", flag, address)
+	}
+	return nil
+}
+
+// label reports whether s can be a label of a host name, in lower case.
+func label(s string) bool {
+	other := func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' }
+	return s != "" && len(s) <= 63 && s[0] != '-' && s[len(s)-1] != '-' && !strings.ContainsFunc(s, other)
+}
+
+// logger returns the log of a server.
+func (a *app) logger(format, level string) (*slog.Logger, error) {
+	var least slog.Level
+	if err := least.UnmarshalText([]byte(level)); err != nil {
+		return nil, usagef("--log-level %q is not known: want debug, info, warn or error", level)
+	}
+	o := &slog.HandlerOptions{Level: least}
+	switch format {
+	case "text":
+		return slog.New(slog.NewTextHandler(a.Stderr, o)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(a.Stderr, o)), nil
+	}
+	return nil, usagef("--log-format %q is not known: want text or json", format)
+}
+
+// sideHandler answers on the port for administration.
+func sideHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /-/health", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(w, "ok")
+	})
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	return mux
+}

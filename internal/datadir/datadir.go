@@ -1,0 +1,143 @@
+// Package datadir opens a data directory: the marker that says whose directory it is, the lock that
+// keeps a second process out, the engines in their places, and the store over them. It also keeps
+// the root key pair.
+//
+// It is the one place that knows where things lie in a data directory:
+//
+//	FORMAT    marker and version of the layout, one line
+//	LOCK      held while a process has the directory open
+//	root-key  the root key pair, unless the environment gives one
+//	meta/     metadata, internal/meta/pebblemeta
+//	blobs/    bytes of objects, internal/blob/fileblob
+//	ois.sock  socket of the running server, internal/admin
+//
+// What the engines write is theirs; this package does not look into it.
+package datadir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/oisproject/ois/internal/blob/fileblob"
+	"github.com/oisproject/ois/internal/meta/pebblemeta"
+	"github.com/oisproject/ois/internal/store"
+	"github.com/oisproject/ois/internal/vfs"
+)
+
+// Names in a data directory.
+const (
+	formatName  = "FORMAT"
+	lockName    = "LOCK"
+	rootKeyName = "root-key"
+	metaName    = "meta"
+	blobsName   = "blobs"
+	socketName  = "ois.sock"
+)
+
+// Errors of Open.
+var (
+	// ErrInUse is matched when another process has the directory open.
+	ErrInUse = errors.New("in use by another process")
+	// ErrNotExist is matched when there is no data directory and Options.Create is not set.
+	ErrNotExist = errors.New("not there, or empty")
+	// ErrForeign is matched when the directory holds something that is not ours.
+	ErrForeign = errors.New("not a data directory")
+)
+
+// Options tune Open. The zero value is the default.
+type Options struct {
+	// Create makes a missing or empty directory into a data directory. Without it
+	// that is an error, so that a mistyped name does not look like an empty store.
+	Create bool
+
+	Logger *slog.Logger     // nil means no log
+	Now    func() time.Time // the clock; nil is time.Now
+
+	// Fatal is called once when the metadata can promise nothing any more, see pebblemeta.Options. It
+	// should end the process.
+	Fatal func(error)
+}
+
+// A Dir is an open data directory.
+type Dir struct {
+	// Store is what the directory holds. Close closes it.
+	Store *store.Store
+	// Created says that there was no data directory before.
+	Created bool
+
+	lock io.Closer
+}
+
+// Open opens the data directory dir for this process alone.
+func Open(ctx context.Context, fsys vfs.FS, dir string, o *Options) (*Dir, error) {
+	if o == nil {
+		o = &Options{}
+	}
+	d, err := open(ctx, fsys, dir, o)
+	if err != nil {
+		return nil, fmt.Errorf("data directory %q: %w", dir, err)
+	}
+	return d, nil
+}
+
+func open(ctx context.Context, fsys vfs.FS, dir string, o *Options) (*Dir, error) {
+	state, err := inspect(fsys, dir)
+	if err != nil {
+		return nil, err
+	}
+	if state == fresh && !o.Create {
+		return nil, ErrNotExist
+	}
+	if err := vfs.MkdirAll(fsys, dir, 0o700); err != nil {
+		return nil, err
+	}
+	lock, err := fsys.Lock(fsys.PathJoin(dir, lockName))
+	if errors.Is(err, vfs.ErrLocked) {
+		return nil, ErrInUse
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	d := &Dir{lock: lock}
+	if err := d.start(ctx, fsys, dir, o); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return d, nil
+}
+
+// start opens what is in the directory, which nobody else does now.
+func (d *Dir) start(ctx context.Context, fsys vfs.FS, dir string, o *Options) error {
+	state, err := inspect(fsys, dir) // again: who held the lock a moment ago may have made it
+	if err != nil {
+		return err
+	}
+	if d.Created = state == fresh; d.Created {
+		if err := writeFormat(fsys, dir); err != nil {
+			return err
+		}
+	}
+	meta, err := pebblemeta.Open(pebblemeta.Options{
+		FS: fsys, Dir: fsys.PathJoin(dir, metaName), Fatal: o.Fatal, Logger: o.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	blobs, err := fileblob.Open(fsys, fsys.PathJoin(dir, blobsName))
+	if err != nil {
+		return errors.Join(err, meta.Close())
+	}
+	d.Store, err = store.Open(ctx, store.Options{Meta: meta, Blobs: blobs, Logger: o.Logger, Now: o.Now})
+	return err
+}
+
+// Close closes the store and lets other processes in. Requests must have ended before.
+func (d *Dir) Close() error {
+	return errors.Join(d.Store.Close(), d.lock.Close())
+}
+
+// Socket returns the name of the socket in dir on which a running server is administered.
+func Socket(fsys vfs.FS, dir string) string { return fsys.PathJoin(dir, socketName) }

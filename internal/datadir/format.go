@@ -1,0 +1,101 @@
+package datadir
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/oisproject/ois/internal/vfs"
+)
+
+// The marker is one line, "ois-data N". N is raised when programs that know
+// the layout so far must not touch the directory any more.
+const (
+	formatWord = "ois-data"
+	format     = 1
+	maxFormat  = 64 // bytes of the file
+)
+
+// A state is what a directory looks like before it is opened.
+type state int
+
+const (
+	fresh  state = iota + 1 // missing, or with nothing of weight in it
+	marked                  // a data directory of ours
+)
+
+// inspect looks at a directory without changing it. It returns an error for one that is neither fresh nor ours.
+func inspect(fsys vfs.FS, dir string) (state, error) {
+	switch fi, err := fsys.Stat(dir); {
+	case errors.Is(err, fs.ErrNotExist):
+		return fresh, nil
+	case err != nil:
+		return 0, err
+	case !fi.IsDir():
+		return 0, fmt.Errorf("%w: it is a file", ErrForeign)
+	}
+	text, err := vfs.ReadFile(fsys, fsys.PathJoin(dir, formatName), maxFormat)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fresh, checkEmpty(fsys, dir)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return marked, checkFormat(string(text))
+}
+
+// harmless are the names that may be in a directory without a marker: what a start that was cut short
+// leaves, a key that somebody has put there for the first start, and what some file systems make.
+var harmless = []string{lockName, formatName + ".tmp", rootKeyName, rootKeyName + ".tmp", "lost+found"}
+
+func checkEmpty(fsys vfs.FS, dir string) error {
+	names, err := fsys.List(dir)
+	if err != nil {
+		return err
+	}
+	names = slices.DeleteFunc(names, func(n string) bool { return slices.Contains(harmless, n) })
+	if len(names) == 0 {
+		return nil
+	}
+	slices.Sort(names)
+	return fmt.Errorf("%w: it has no file %s, but %s; choose an empty directory, or one that is not there yet",
+		ErrForeign, formatName, some(names))
+}
+
+// some names up to three names.
+func some(names []string) string {
+	const most = 3
+	var quoted []string
+	for _, n := range names[:min(most, len(names))] {
+		quoted = append(quoted, strconv.Quote(n))
+	}
+	text := strings.Join(quoted, ", ")
+	if more := len(names) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+func checkFormat(text string) error {
+	line, rest, ended := strings.Cut(text, "\n")
+	word, number, _ := strings.Cut(line, " ")
+	n, err := strconv.ParseUint(number, 10, 32)
+	if word != formatWord || !ended || rest != "" || err != nil || n == 0 {
+		return fmt.Errorf("%w: its file %s holds %q, want %q", ErrForeign, formatName, text, marker())
+	}
+	if n != format {
+		return fmt.Errorf("its layout has version %d and this program knows version %d; a newer ois has made it", n, format)
+	}
+	return nil
+}
+
+func marker() string { return fmt.Sprintf("%s %d\n", formatWord, format) }
+
+// writeFormat makes a directory ours. It comes before everything else, so that whatever
+// a crash leaves is recognized.
+func writeFormat(fsys vfs.FS, dir string) error {
+	return vfs.WriteFile(fsys, fsys.PathJoin(dir, formatName), []byte(marker()), 0o600)
+}
