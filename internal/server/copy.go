@@ -1,6 +1,8 @@
 package server
 
 import (
+	"errors"
+
 	"github.com/oisproject/ois/internal/fault"
 	"github.com/oisproject/ois/internal/op"
 	"github.com/oisproject/ois/internal/store"
@@ -31,7 +33,7 @@ func (x *exchange) findSource(header string) (*source, error) {
 // conditions. The caller closes it.
 func (x *exchange) openSource(conditions wire.Conditions) (*store.Object, error) {
 	for _, candidate := range x.source.Objects {
-		if !currentVersion(candidate.VersionID) {
+		if !store.IsCurrent(candidate.VersionID) {
 			continue
 		}
 		o, err := x.source.bucket.Object(x.context(), candidate.Key)
@@ -50,42 +52,58 @@ func (x *exchange) openSource(conditions wire.Conditions) (*store.Object, error)
 	return nil, fault.Newf(fault.ObjectNotExists, "the object in %s, %q, does not exist", x.source.header, x.r.Header.Get(x.source.header))
 }
 
+// sourceTries is how often a copy begins again when its source is replaced under its hands.
+const sourceTries = 10
+
+// withSource opens the source, judges the conditions and calls do with it, from the beginning if
+// the source has changed meanwhile.
+func withSource[Out any](x *exchange, conditions wire.Conditions, do func(*store.Object) (*Out, error)) (*Out, error) {
+	for try := 1; ; try++ {
+		src, err := x.openSource(conditions)
+		if err != nil {
+			return nil, err
+		}
+		out, err := do(src)
+		src.Close()
+		if !errors.Is(err, store.ErrSourceChanged) {
+			return out, err
+		}
+		if try == sourceTries {
+			return nil, fault.Newf(fault.ServiceUnavailable, "the source is being written all the time; try again: %w", err)
+		}
+	}
+}
+
 func (x *exchange) copyObject(in *op.CopyObjectInput) (*op.CopyObjectOutput, error) {
-	src, err := x.openSource(wire.Conditions{
+	conditions := wire.Conditions{
 		Match: in.CopySourceIfMatch, NoneMatch: in.CopySourceIfNoneMatch,
 		ModifiedSince: in.CopySourceIfModifiedSince, UnmodifiedSince: in.CopySourceIfUnmodifiedSince,
-	})
-	if err != nil {
-		return nil, err
 	}
-	defer src.Close()
-	return x.bucket.CopyObject(x.context(), src, in)
+	return withSource(x, conditions, func(src *store.Object) (*op.CopyObjectOutput, error) {
+		return x.bucket.CopyObject(x.context(), src, in)
+	})
 }
 
 func (x *exchange) moveObject(in *op.MoveObjectInput) (*op.MoveObjectOutput, error) {
-	src, err := x.openSource(wire.Conditions{
+	conditions := wire.Conditions{
 		Match: in.MoveSourceIfMatch, NoneMatch: in.MoveSourceIfNoneMatch,
 		ModifiedSince: in.MoveSourceIfModifiedSince, UnmodifiedSince: in.MoveSourceIfUnmodifiedSince,
-	})
-	if err != nil {
-		return nil, err
 	}
-	defer src.Close()
-	return x.bucket.MoveObject(x.context(), src, in)
+	return withSource(x, conditions, func(src *store.Object) (*op.MoveObjectOutput, error) {
+		return x.bucket.MoveObject(x.context(), src, in)
+	})
 }
 
 func (x *exchange) copyPart(in *op.CopyPartInput) (*op.CopyPartOutput, error) {
-	src, err := x.openSource(wire.Conditions{
+	conditions := wire.Conditions{
 		Match: in.CopySourceIfMatch, NoneMatch: in.CopySourceIfNoneMatch,
 		ModifiedSince: in.CopySourceIfModifiedSince, UnmodifiedSince: in.CopySourceIfUnmodifiedSince,
+	}
+	return withSource(x, conditions, func(src *store.Object) (*op.CopyPartOutput, error) {
+		span, err := wire.ParseRange(in.CopyRange, src.Info().Size)
+		if err != nil {
+			return nil, err
+		}
+		return x.bucket.CopyPart(x.context(), src, span.Off, span.Len, in)
 	})
-	if err != nil {
-		return nil, err
-	}
-	defer src.Close()
-	span, err := wire.ParseRange(in.CopyRange, src.Info().Size)
-	if err != nil {
-		return nil, err
-	}
-	return x.bucket.CopyPart(x.context(), src, span.Off, span.Len, in)
 }

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/oisproject/ois/internal/access"
@@ -112,7 +113,26 @@ func (x *exchange) authenticate() (err error) {
 		m.Bucket = x.address.Bucket
 	}
 	x.caller, err = x.auth.Authenticate(x.r.Context(), m)
+	if x.address.Level() == op.LevelService && fault.CodeOf(err) == fault.SignatureNotMatched {
+		return x.authenticateLabel(m, err)
+	}
 	return err
+}
+
+// authenticateLabel tries the signature of old Go SDKs in virtual-host style: they take the first label of
+// every host for a bucket, that of the service's own host, too. Otherwise err stands.
+func (x *exchange) authenticateLabel(m signature.Message, err error) error {
+	label, _, ok := strings.Cut(wire.Hostname(x.r.Host), ".")
+	if !ok {
+		return err
+	}
+	m.Bucket = label
+	caller, again := x.auth.Authenticate(x.r.Context(), m)
+	if again != nil {
+		return err
+	}
+	x.caller = caller
+	return nil
 }
 
 // authorize looks the buckets of the request up and asks whether the caller may

@@ -109,12 +109,8 @@ func (x *exchange) headObject(in *op.HeadObjectInput) (*op.HeadObjectOutput, err
 	return out, nil
 }
 
-// currentVersion reports whether a version id means what is under the key now. No bucket has
-// had versioning enabled, so the only version of an object is the one called null.
-func currentVersion(id string) bool { return id == "" || id == "null" }
-
 func (x *exchange) openObject(key, version string) (*store.Object, error) {
-	if !currentVersion(version) {
+	if !store.IsCurrent(version) {
 		return nil, fault.Newf(fault.ObjectNotExists, "object %q has no version %q", key, version)
 	}
 	return x.bucket.Object(x.context(), key)
@@ -122,7 +118,7 @@ func (x *exchange) openObject(key, version string) (*store.Object, error) {
 
 // deleteObject deletes an object. A version that does not exist is already gone.
 func (x *exchange) deleteObject(in *op.DeleteObjectInput) (*op.DeleteObjectOutput, error) {
-	if !currentVersion(in.VersionID) {
+	if !store.IsCurrent(in.VersionID) {
 		return &op.DeleteObjectOutput{}, nil
 	}
 	return x.bucket.DeleteObject(x.context(), in)

@@ -196,7 +196,7 @@ func (f *fixture) head(k *signature.Key, method, target string, headers ...strin
 		h.Add(name, value)
 	}
 	if k != nil {
-		h.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+		h.Set("Date", f.date())
 		m := signature.Message{Method: method, Header: h}
 		m.Path, m.Query = signature.SplitTarget(target)
 		if a, err := f.hosts.Resolve(host, m.Path); err == nil && a.Virtual {
@@ -211,6 +211,9 @@ func (f *fixture) head(k *signature.Key, method, target string, headers ...strin
 	}
 	return b.String() + "\r\n"
 }
+
+// date returns the time as requests are dated.
+func (f *fixture) date() string { return time.Now().UTC().Format(http.TimeFormat) }
 
 // reply is an answer, read to its end.
 type reply struct {

@@ -170,8 +170,11 @@ func (b *Bucket) DeleteObject(ctx context.Context, in *op.DeleteObjectInput) (*o
 	return &op.DeleteObjectOutput{}, nil
 }
 
-// DeleteMultipleObjects deletes up to MaxDeletes objects and tells what became of each. checked says that the server has
-// compared the body with its Content-MD5.
+// IsCurrent reports whether a version id means what is under the key now. No bucket has
+// had versioning enabled, so the only version of an object is the one called null.
+func IsCurrent(version string) bool { return version == "" || version == "null" }
+
+// DeleteMultipleObjects deletes up to MaxDeletes objects and tells what became of each.
 func (b *Bucket) DeleteMultipleObjects(ctx context.Context, in *op.DeleteMultipleObjectsInput) (*op.DeleteMultipleObjectsOutput, error) {
 	if len(in.Objects) > MaxDeletes {
 		return nil, fault.Newf(fault.TooManyObjects, "objects has %d entries; allowed: %d", len(in.Objects), MaxDeletes)
@@ -184,7 +187,9 @@ func (b *Bucket) DeleteMultipleObjects(ctx context.Context, in *op.DeleteMultipl
 		if o.Key == "" {
 			return nil, fault.Newf(fault.InvalidRequest, "objects[%d] has no key", i)
 		}
-		keys[o.Key] = true
+		if IsCurrent(o.VersionID) { // another version does not exist: it is already gone
+			keys[o.Key] = true
+		}
 	}
 	err := b.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
 		var c change
@@ -203,7 +208,7 @@ func (b *Bucket) DeleteMultipleObjects(ctx context.Context, in *op.DeleteMultipl
 	out := &op.DeleteMultipleObjectsOutput{}
 	if !in.Quiet {
 		for _, o := range in.Objects {
-			out.Deleted = append(out.Deleted, op.DeletedObject{Key: o.Key})
+			out.Deleted = append(out.Deleted, op.DeletedObject{Key: o.Key, VersionID: o.VersionID})
 		}
 	}
 	return out, nil
