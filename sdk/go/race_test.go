@@ -1,0 +1,5 @@
+//go:build race
+
+package ois
+
+const raceEnabled = true

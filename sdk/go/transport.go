@@ -1,0 +1,42 @@
+package ois
+
+import (
+	"crypto/tls"
+	"net"
+	"net/http"
+	"time"
+)
+
+// NewTransport returns the transport that a client makes for itself if its
+// Config has none. It is a starting point for one that trusts other roots, dials
+// differently or speaks HTTP/2:
+//
+//	t := ois.NewTransport()
+//	t.Protocols.SetHTTP2(true)
+//
+// Bulk transfers gain from many connections, so HTTP/1.1 is the default. Bodies
+// are never decompressed on the way: sizes and checksums are those of the service.
+func NewTransport() *http.Transport {
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            dialer.DialContext,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:    10 * time.Second,
+		ResponseHeaderTimeout:  defaultTimeout,
+		ExpectContinueTimeout:  time.Second,
+		IdleConnTimeout:        50 * time.Second, // below what servers and balancers usually have
+		MaxIdleConnsPerHost:    64,
+		MaxIdleConns:           512,
+		MaxResponseHeaderBytes: 1 << 20,
+		WriteBufferSize:        smallBody + 8<<10, // see smallBody
+		ReadBufferSize:         16 << 10,
+		DisableCompression:     true,
+		Protocols:              protocols,
+	}
+}
+
+// defaultTimeout is for what a Config leaves open.
+const defaultTimeout = 30 * time.Second
