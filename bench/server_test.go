@@ -115,7 +115,7 @@ func buildServer(t *testing.T) string {
 func startServer(t *testing.T, bin, dir string) *process {
 	t.Helper()
 	p := &process{addr: freeAddr(t)}
-	p.cmd = exec.Command(bin, "serve", "--data", filepath.Join(dir, "data"), "--listen", p.addr)
+	p.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), bin, "serve", "--data", filepath.Join(dir, "data"), "--listen", p.addr)
 	p.cmd.Env = append(os.Environ(), "OIS_ROOT_ACCESS_KEY_ID="+keyID, "OIS_ROOT_SECRET_ACCESS_KEY="+secret)
 	p.begin(t)
 	return p
@@ -124,7 +124,7 @@ func startServer(t *testing.T, bin, dir string) *process {
 func startBare(t *testing.T) *process {
 	t.Helper()
 	p := &process{addr: freeAddr(t)}
-	p.cmd = exec.Command(os.Args[0])
+	p.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), os.Args[0])
 	p.cmd.Env = append(os.Environ(), "OIS_BENCH_BARE="+p.addr)
 	p.begin(t)
 	return p
@@ -146,8 +146,12 @@ func (p *process) begin(t *testing.T) {
 		_ = p.cmd.Wait()
 		_ = log.Close()
 	})
+	health, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+p.addr+"/-/health", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for range 1000 {
-		resp, err := http.Get("http://" + p.addr + "/-/health")
+		resp, err := http.DefaultClient.Do(health)
 		if err == nil {
 			_ = resp.Body.Close()
 			p.start = time.Since(started)
@@ -167,7 +171,8 @@ func (p *process) begin(t *testing.T) {
 
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	var config net.ListenConfig
+	l, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

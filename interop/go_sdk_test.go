@@ -75,10 +75,10 @@ func goQuickStart(t *testing.T, s *service.Service, b *service.Bucket, name stri
 		t.Fatalf("create bucket: %v", err)
 	}
 	var known *qserrors.QingStorError
-	if _, err := b.Put(); !errors.As(err, &known) || known.Code != "bucket_already_exists" || known.StatusCode != 409 {
+	if _, err := b.Put(); !errors.As(err, &known) || known.Code != "bucket_already_exists" || known.StatusCode != http.StatusConflict {
 		t.Errorf("create it again: %v; want bucket_already_exists", err)
 	}
-	list, err := s.ListBuckets(&service.ListBucketsInput{Location: service.String(zone)})
+	list, err := s.ListBuckets(&service.ListBucketsInput{Location: new(zone)})
 	if err != nil {
 		t.Fatalf("list buckets: %v", err)
 	}
@@ -97,7 +97,7 @@ func goQuickStart(t *testing.T, s *service.Service, b *service.Bucket, name stri
 		t.Errorf("statistics of a new bucket: %+v, %v", stats, err)
 	}
 	_, err = b.PutACL(&service.PutBucketACLInput{ACL: []*service.ACLType{{
-		Grantee: &service.GranteeType{Type: service.String("group"), Name: service.String("QS_ALL_USERS")}, Permission: service.String("READ"),
+		Grantee: &service.GranteeType{Type: new("group"), Name: new("QS_ALL_USERS")}, Permission: new("READ"),
 	}}})
 	if err != nil {
 		t.Errorf("put acl: %v", err)
@@ -114,8 +114,8 @@ func goObjects(t *testing.T, b *service.Bucket) {
 	for _, key := range keys {
 		body := "content of " + key
 		put, err := b.PutObject(key, &service.PutObjectInput{
-			Body: strings.NewReader(body), ContentType: service.String("text/plain"),
-			XQSStorageClass: service.String("STANDARD_IA"),
+			Body: strings.NewReader(body), ContentType: new("text/plain"),
+			XQSStorageClass: new("STANDARD_IA"),
 			XQSMetaData:     &map[string]string{"x-qs-meta-author": "team-a"},
 		})
 		if err != nil {
@@ -138,18 +138,18 @@ func goObjects(t *testing.T, b *service.Bucket) {
 			t.Errorf("head %q: %+v, %v", key, head, err)
 		}
 	}
-	part, err := b.GetObject("a.txt", &service.GetObjectInput{Range: service.String("bytes=3-6")})
+	part, err := b.GetObject("a.txt", &service.GetObjectInput{Range: new("bytes=3-6")})
 	if err != nil {
 		t.Fatalf("get a range: %v", err)
 	}
 	if got, err := io.ReadAll(part.Body); err != nil || string(got) != "tent" || *part.StatusCode != 206 {
 		t.Errorf("get a range: %q, %v", got, err)
 	}
-	list, err := b.ListObjects(&service.ListObjectsInput{Delimiter: service.String("/"), Limit: service.Int(1000)})
+	list, err := b.ListObjects(&service.ListObjectsInput{Delimiter: new("/"), Limit: new(1000)})
 	if err != nil || len(list.Keys) != len(keys)-3 || len(list.CommonPrefixes) != 1 || *list.HasMore {
 		t.Errorf("list with delimiter: %+v, %v", list, err)
 	}
-	deleted, err := b.DeleteMultipleObjects(&service.DeleteMultipleObjectsInput{Objects: []*service.KeyType{{Key: &keys[1]}, {Key: service.String("never there")}}})
+	deleted, err := b.DeleteMultipleObjects(&service.DeleteMultipleObjectsInput{Objects: []*service.KeyType{{Key: &keys[1]}, {Key: new("never there")}}})
 	if err != nil || len(deleted.Deleted) != 2 || len(deleted.Errors) != 0 {
 		t.Errorf("delete multiple: %+v, %v", deleted, err)
 	}
@@ -157,7 +157,7 @@ func goObjects(t *testing.T, b *service.Bucket) {
 	if _, err := b.GetObject(keys[1], nil); !errors.As(err, &known) || known.Code != "object_not_exists" {
 		t.Errorf("get a deleted object: %v; want object_not_exists", err)
 	}
-	if _, err := b.HeadObject(keys[1], nil); !errors.As(err, &known) || known.StatusCode != 404 {
+	if _, err := b.HeadObject(keys[1], nil); !errors.As(err, &known) || known.StatusCode != http.StatusNotFound {
 		t.Errorf("head a deleted object: %v; want 404", err)
 	}
 }
@@ -198,11 +198,11 @@ func goMultipart(t *testing.T, b *service.Bucket) {
 func goCopyAndMove(t *testing.T, b *service.Bucket, name string) {
 	t.Helper()
 	for _, key := range []string{"a.txt", "dir/plus+and=and&and%41"} {
-		if _, err := b.PutObject("copied", &service.PutObjectInput{XQSCopySource: service.String("/" + name + "/" + key)}); err != nil {
+		if _, err := b.PutObject("copied", &service.PutObjectInput{XQSCopySource: new("/" + name + "/" + key)}); err != nil {
 			t.Errorf("copy %q: %v", key, err)
 		}
 	}
-	if _, err := b.PutObject("moved", &service.PutObjectInput{XQSMoveSource: service.String("/" + name + "/copied")}); err != nil {
+	if _, err := b.PutObject("moved", &service.PutObjectInput{XQSMoveSource: new("/" + name + "/copied")}); err != nil {
 		t.Errorf("move: %v", err)
 	}
 	if _, err := b.HeadObject("copied", nil); err == nil {
@@ -229,7 +229,7 @@ func goEnd(t *testing.T, b *service.Bucket) {
 	if _, err := b.Delete(); !errors.As(err, &known) || known.Code != "bucket_not_empty" {
 		t.Errorf("delete a full bucket: %v; want bucket_not_empty", err)
 	}
-	list, err := b.ListObjects(&service.ListObjectsInput{Limit: service.Int(1000)})
+	list, err := b.ListObjects(&service.ListObjectsInput{Limit: new(1000)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func installPython(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if exec.Command(python, "-c", "import ois.sdk.service.qingstor").Run() == nil {
+	if exec.CommandContext(t.Context(), python, "-c", "import ois.sdk.service.qingstor").Run() == nil {
 		return python
 	}
 	if err := os.RemoveAll(venv); err != nil {
@@ -40,7 +40,7 @@ func installPython(t *testing.T) string {
 		{python, "-m", "pip", "install", "--quiet", "setuptools<81", "wheel"},
 		{python, "-m", "pip", "install", "--quiet", "--no-build-isolation", "ois-sdk==1.0.0"},
 	} {
-		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
+		if out, err := exec.CommandContext(t.Context(), args[0], args[1:]...).CombinedOutput(); err != nil {
 			t.Skipf("ois-sdk cannot be installed here: %v: %v\n%s", args, err, out)
 		}
 	}

@@ -33,22 +33,23 @@ func TestMain(m *testing.M) {
 // run starts one server for all tests and stops it in the end; a server that does not stop cleanly
 // fails the run.
 func run(m *testing.M) int {
+	ctx := context.Background()
 	dir, err := os.MkdirTemp("", "ois-interop-")
 	if err != nil {
 		return fail(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }() // it is in the place for such
 	bin := filepath.Join(dir, "ois")
-	build := exec.Command("go", "build", "-o", bin, "./cmd/ois")
+	build := exec.CommandContext(ctx, "go", "build", "-o", bin, "./cmd/ois")
 	build.Dir, build.Env = "..", append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0")
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
 		return fail(fmt.Errorf("build ois: %w", err))
 	}
-	if port, err = freePort(); err != nil {
+	if port, err = freePort(ctx); err != nil {
 		return fail(err)
 	}
-	server := exec.Command(bin, "serve", "--data", filepath.Join(dir, "data"), "--listen", "127.0.0.1:"+port,
+	server := exec.CommandContext(ctx, bin, "serve", "--data", filepath.Join(dir, "data"), "--listen", "127.0.0.1:"+port,
 		"--domain", domain, "--zone", zone)
 	server.Env = append(os.Environ(), "OIS_ROOT_ACCESS_KEY_ID="+keyID, "OIS_ROOT_SECRET_ACCESS_KEY="+secret)
 	log, err := os.Create(filepath.Join(dir, "log"))
@@ -60,7 +61,7 @@ func run(m *testing.M) int {
 	if err := server.Start(); err != nil {
 		return fail(err)
 	}
-	if err := waitReady(); err != nil {
+	if err := waitReady(ctx); err != nil {
 		_ = server.Process.Kill()
 		return fail(err)
 	}
@@ -79,8 +80,9 @@ func fail(err error) int {
 	return 1
 }
 
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func freePort(ctx context.Context) (string, error) {
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
@@ -91,10 +93,14 @@ func freePort() (string, error) {
 	return port, l.Close()
 }
 
-func waitReady() error {
+func waitReady(ctx context.Context) error {
+	health, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:"+port+"/-/health", http.NoBody)
+	if err != nil {
+		return err
+	}
 	var last error
 	for range 200 {
-		resp, err := http.Get("http://127.0.0.1:" + port + "/-/health")
+		resp, err := http.DefaultClient.Do(health)
 		if err == nil {
 			_ = resp.Body.Close() // nothing was written
 			if resp.StatusCode == http.StatusOK {
@@ -141,15 +147,16 @@ func printTail(name string) {
 func withNames(t *testing.T, name string, args ...string) *exec.Cmd {
 	t.Helper()
 	hosts := filepath.Join(t.TempDir(), "hosts")
-	names := "127.0.0.1 localhost\n127.0.0.1 " + domain + " " + zone + "." + domain
+	var names strings.Builder
+	names.WriteString("127.0.0.1 localhost\n127.0.0.1 " + domain + " " + zone + "." + domain)
 	for _, b := range []string{"interop-python", "interop-rclone"} {
-		names += " " + b + "." + zone + "." + domain
+		names.WriteString(" " + b + "." + zone + "." + domain)
 	}
-	if err := os.WriteFile(hosts, []byte(names+"\n"), 0o644); err != nil {
+	if err := os.WriteFile(hosts, []byte(names.String()+"\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	script := `mount --bind "$0" /etc/hosts && exec "$@"`
-	if out, err := exec.Command("unshare", "--mount", "sh", "-c", script, hosts, "true").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "unshare", "--mount", "sh", "-c", script, hosts, "true").CombinedOutput(); err != nil {
 		t.Skipf("cannot give the client its own /etc/hosts here (unshare: %v, %s)", err, out)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)

@@ -39,8 +39,7 @@ func (e *Error) Is(target error) bool {
 // CodeOf returns the code of the first *Error in err's chain, and InternalError
 // for any other error.
 func CodeOf(err error) Code {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Code
 	}
 	return InternalError

@@ -270,8 +270,11 @@ func dropCounters(snap meta.Snapshot, c *change, bucket uint64) error {
 
 func (b *Bucket) checkEmpty(ctx context.Context) error {
 	return b.store.view(ctx, func(snap meta.Snapshot) error {
-		for kind, what := range map[byte]string{kindObject: "objects", kindUpload: "unfinished uploads"} {
-			prefix := numberKey(kind, b.row.id)
+		for _, rows := range []struct {
+			kind byte
+			what string
+		}{{kindObject, "objects"}, {kindUpload, "unfinished uploads"}} {
+			prefix := numberKey(rows.kind, b.row.id)
 			found := false
 			err := snap.Walk(prefix, successor(prefix), func(meta.Row) ([]byte, bool) {
 				found = true
@@ -281,7 +284,7 @@ func (b *Bucket) checkEmpty(ctx context.Context) error {
 				return err
 			}
 			if found {
-				return fault.Newf(fault.BucketNotEmpty, "bucket %q has %s", b.name, what)
+				return fault.Newf(fault.BucketNotEmpty, "bucket %q has %s", b.name, rows.what)
 			}
 		}
 		return nil

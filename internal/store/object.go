@@ -208,7 +208,7 @@ func (b *Bucket) DeleteMultipleObjects(ctx context.Context, in *op.DeleteMultipl
 	out := &op.DeleteMultipleObjectsOutput{}
 	if !in.Quiet {
 		for _, o := range in.Objects {
-			out.Deleted = append(out.Deleted, op.DeletedObject{Key: o.Key, VersionID: o.VersionID})
+			out.Deleted = append(out.Deleted, op.DeletedObject(o))
 		}
 	}
 	return out, nil
