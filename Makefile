@@ -83,8 +83,8 @@ test-cost: ## tests that count allocations, without the race detector
 	go test -count=1 $$(tools/dirs-with '_test.go' 'testing\.(AllocsPerRun|Benchmark)\(')
 
 .PHONY: test-interop
-test-interop: build ## clients written by others, against bin/ois
-	@if test -x interop/run.sh; then interop/run.sh; else echo "make: there is no interop/run.sh yet"; fi
+test-interop: ## clients written by others, against bin/ois
+	@interop/run.sh
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME
@@ -94,6 +94,10 @@ fuzz: ## run each fuzz target for FUZZTIME
 bench: tools ## run benchmarks; compared with bin/bench.old if that is there
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(PRODUCT) | tee bin/bench.new
 	bin/benchstat $(wildcard bin/bench.old) bin/bench.new
+
+.PHONY: bench-server
+bench-server: ## CPU, start and memory of ois serve, beside a bare HTTP server
+	cd bench && GOWORK=off go test -count=1 -v -run ServerCPU . -measure
 
 ##@ Checks
 

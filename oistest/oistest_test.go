@@ -34,9 +34,9 @@ func get(t *testing.T, b *ois.Bucket, key string) string {
 	return string(text)
 }
 
-func create(t *testing.T, c *ois.Client, name, zone string) *ois.Bucket {
+func create(t *testing.T, c *ois.Client, name string) *ois.Bucket {
 	t.Helper()
-	b := c.Bucket(name, zone)
+	b := c.Bucket(name, "")
 	if err := b.Create(t.Context()); err != nil {
 		t.Fatalf("Create(%q) = %v; want nil", name, err)
 	}
@@ -45,7 +45,7 @@ func create(t *testing.T, c *ois.Client, name, zone string) *ois.Bucket {
 
 func TestObjectsComeBack(t *testing.T) {
 	t.Parallel()
-	b := create(t, oistest.New(t).Client(), "test-bucket", "")
+	b := create(t, oistest.New(t).Client(), "test-bucket")
 	put(t, b, "a.txt", "hello")
 	if got := get(t, b, "a.txt"); got != "hello" {
 		t.Errorf("got %q; want hello", got)
@@ -55,7 +55,7 @@ func TestObjectsComeBack(t *testing.T) {
 func TestServersShareNothing(t *testing.T) {
 	t.Parallel()
 	one, two := oistest.New(t), oistest.New(t)
-	create(t, one.Client(), "test-bucket", "")
+	create(t, one.Client(), "test-bucket")
 	if list, err := two.Client().ListBuckets(t.Context(), nil); err != nil || len(list) > 0 {
 		t.Errorf("the second server has buckets %v, %v; want none", list, err)
 	}
@@ -73,7 +73,7 @@ func TestUsersHaveBucketsOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	srv := oistest.New(t)
 	alice := srv.NewUser("alice")
-	mine := create(t, alice.Client(), "alices-bucket", "")
+	mine := create(t, alice.Client(), "alices-bucket")
 	put(t, mine, "a.txt", "hello")
 
 	if list, err := srv.Client().ListBuckets(t.Context(), nil); err != nil || len(list) > 0 {
@@ -98,7 +98,7 @@ func TestUsersHaveBucketsOfTheirOwn(t *testing.T) {
 func TestZonesAreThoseOfTheOptions(t *testing.T) {
 	t.Parallel()
 	srv := oistest.NewWith(t, &oistest.Options{Zones: []string{"aa1", "bb1"}, Domain: "is.example.com"})
-	create(t, srv.Client(), "test-bucket", "")
+	create(t, srv.Client(), "test-bucket")
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodHead, srv.Endpoint+"/", http.NoBody)
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +122,7 @@ func TestDataInADirectoryIsKept(t *testing.T) {
 	t.Run("first", func(t *testing.T) {
 		srv := oistest.NewWith(t, o)
 		key = srv.AccessKeyID
-		put(t, create(t, srv.Client(), "test-bucket", ""), "a.txt", "hello")
+		put(t, create(t, srv.Client(), "test-bucket"), "a.txt", "hello")
 	})
 	t.Run("second", func(t *testing.T) {
 		srv := oistest.NewWith(t, o)

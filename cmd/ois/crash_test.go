@@ -69,7 +69,7 @@ type crash struct {
 // round starts the server, checks what the last round has left, and kills it while all write.
 func (c *crash) round(round int) {
 	env := append(os.Environ(), "OIS_ROOT_ACCESS_KEY_ID=root", "OIS_ROOT_SECRET_ACCESS_KEY=secret")
-	p, err := serve("", env, "--data", c.dir, "--log-level", "error")
+	p, err := serve(c.t.Context(), "", env, "--data", c.dir)
 	if err != nil {
 		c.t.Fatal(err)
 	}

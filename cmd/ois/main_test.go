@@ -19,8 +19,17 @@ import (
 
 // TestMain makes this test binary the command ois for the processes that tests start.
 func TestMain(m *testing.M) {
+	// With the race detector every process would stay for another second.
+	if err := os.Setenv(raceVar, noSleep); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){"ois": main})
 }
+
+const (
+	raceVar = "GORACE"
+	noSleep = "atexit_sleep_ms=0"
+)
 
 // A process is "ois serve", running.
 type process struct {
@@ -32,9 +41,9 @@ type process struct {
 }
 
 // serve starts "ois serve" with a port of its own and returns when it is ready.
-func serve(dir string, env []string, args ...string) (*process, error) {
+func serve(ctx context.Context, dir string, env []string, args ...string) (*process, error) {
 	args = append([]string{"serve", "--listen", "127.0.0.1:0", "--log-format", "json"}, args...)
-	p := &process{cmd: exec.Command("ois", args...), ended: make(chan struct{})}
+	p := &process{cmd: exec.CommandContext(ctx, "ois", args...), ended: make(chan struct{})}
 	p.cmd.Dir, p.cmd.Env = dir, env
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {

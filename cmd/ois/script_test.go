@@ -25,17 +25,19 @@ import (
 //	[!] put URL BUCKET KEY FILE    makes the bucket if need be and puts the file, signed with $ID and $SECRET
 //	[!] get URL BUCKET KEY FILE    compares the object with the file
 //	damage PATTERN             changes a byte in the middle of each file that matches
+//	mode MODE FILE…            wants the files to have these permissions
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
+			env.Setenv(raceVar, noSleep)
 			env.Values[processes{}] = make(map[string]*process)
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"status": status, "serve": serveCmd, "stop": stopCmd, "keys": keysCmd, "put": putCmd, "get": getCmd, "damage": damageCmd,
+			"status": status, "serve": serveCmd, "stop": stopCmd, "keys": keysCmd, "put": putCmd, "get": getCmd, "damage": damageCmd, "mode": modeCmd,
 		},
 	})
 }
@@ -53,8 +55,7 @@ func status(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	err := ts.Exec(args[1], args[2:]...)
 	got := 0
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		got = exit.ExitCode()
 	} else if err != nil {
 		ts.Fatalf("%v", err)
@@ -70,10 +71,10 @@ func serveCmd(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	name := args[0]
 	env := []string{"PATH=" + ts.Getenv("PATH"), "HOME=" + ts.Getenv("HOME"), "TMPDIR=" + ts.Getenv("TMPDIR")}
-	for _, v := range []string{"OIS_ROOT_ACCESS_KEY_ID", "OIS_ROOT_SECRET_ACCESS_KEY"} {
+	for _, v := range []string{raceVar, "OIS_ROOT_ACCESS_KEY_ID", "OIS_ROOT_SECRET_ACCESS_KEY"} {
 		env = append(env, v+"="+ts.Getenv(v))
 	}
-	p, err := serve(ts.MkAbs("."), env, args[1:]...)
+	p, err := serve(context.Background(), ts.MkAbs("."), env, args[1:]...)
 	ts.Check(err)
 	ts.Defer(p.kill)
 	running(ts)[name] = p
@@ -175,5 +176,18 @@ func damageCmd(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		data[len(data)/2] ^= 1
 		ts.Check(os.WriteFile(name, data, 0o600))
+	}
+}
+
+func modeCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: mode MODE FILE…")
+	}
+	for _, name := range args[1:] {
+		fi, err := os.Stat(ts.MkAbs(name))
+		ts.Check(err)
+		if got := strconv.FormatUint(uint64(fi.Mode().Perm()), 8); got != args[0] {
+			ts.Fatalf("%s has mode %s; want %s", name, got, args[0])
+		}
 	}
 }

@@ -166,8 +166,9 @@ func TestErrorsKeepTheirIdentity(t *testing.T) {
 				t.Errorf("%s: got %v; want an error with %s", c.what, err, c.text)
 			}
 			for kind, sentinel := range kinds {
-				if errors.Is(err, sentinel) != (sentinel == c.is) {
-					t.Errorf("%s: errors.Is(%v, %s) = %v", c.what, err, kind, errors.Is(err, sentinel))
+				want := c.is != nil && errors.Is(c.is, sentinel)
+				if got := errors.Is(err, sentinel); got != want {
+					t.Errorf("%s: errors.Is(%v, %s) = %v; want %v", c.what, err, kind, got, want)
 				}
 			}
 		}
@@ -213,6 +214,19 @@ func TestCheckStopsWhenItsClientGoes(t *testing.T) {
 		t.Errorf("Check = %v; want context.Canceled", err)
 	}
 	<-s.ended
+}
+
+func TestCheckStopsWithTheServer(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	s, w := newStuck(), httptest.NewRecorder()
+	go func() {
+		<-s.began
+		cancel()
+	}()
+	Handler(s).ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodPost, pathCheck, http.NoBody))
+	if got := w.Body.String(); w.Code != 500 || !strings.Contains(got, "the server is stopping") {
+		t.Errorf("the answer is %d %s; want 500, the server is stopping", w.Code, got)
+	}
 }
 
 func TestForeignAnswersAreErrors(t *testing.T) {

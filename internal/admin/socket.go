@@ -72,13 +72,13 @@ func dial(ctx context.Context, socket string) (conn net.Conn, err error) {
 		conn, err = (&net.Dialer{}).DialContext(ctx, "unix", name)
 		return err
 	})
-	var tooLong *nameError
+	_, tooLong := errors.AsType[*nameError](err)
 	switch {
 	case err == nil:
 		return conn, nil
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	case errors.Is(err, fs.ErrPermission), errors.As(err, &tooLong):
+	case errors.Is(err, fs.ErrPermission), tooLong:
 		return nil, fmt.Errorf("connect to %s: %w", socket, cause(err))
 	}
 	return nil, fmt.Errorf("connect to %s: %w: %w", socket, ErrNoServer, cause(err))
@@ -86,8 +86,7 @@ func dial(ctx context.Context, socket string) (conn net.Conn, err error) {
 
 // cause strips what net adds to an error: addresses that are no news, or only ours.
 func cause(err error) error {
-	var op *net.OpError
-	if errors.As(err, &op) {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return op.Err
 	}
 	return err

@@ -20,6 +20,7 @@ import (
 
 	"github.com/oisproject/ois/internal/datadir"
 	"github.com/oisproject/ois/internal/store"
+	"github.com/oisproject/ois/internal/vfs"
 )
 
 // Exit statuses, the same for all commands.
@@ -66,12 +67,16 @@ type app struct {
 	// parsed says that arguments and flags were understood: errors from then on are
 	// about the work, those before about the usage.
 	parsed bool
+	// disk is where data directories lie.
+	disk vfs.FS
 	// wrap puts something between the demo and its server, unless it is nil.
 	wrap func(http.RoundTripper) http.RoundTripper
 }
 
 // Main runs the command that env.Args name until it is done or ctx ends, and returns the exit status.
-func Main(ctx context.Context, env Env) int { return (&app{Env: env}).run(ctx) }
+func Main(ctx context.Context, env Env) int {
+	return (&app{Env: env, disk: vfs.Disk}).run(ctx)
+}
 
 func (a *app) run(ctx context.Context) int {
 	root := a.rootCommand()
@@ -98,10 +103,10 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 
 // status returns the exit status that err stands for.
 func (a *app) status(ctx context.Context, err error) int {
-	var usage usageError
-	var network net.Error
+	_, usage := errors.AsType[usageError](err)
+	_, network := errors.AsType[net.Error](err)
 	switch {
-	case !a.parsed, errors.As(err, &usage):
+	case !a.parsed, usage:
 		return exitUsage
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return exitInterrupted
@@ -110,7 +115,7 @@ func (a *app) status(ctx context.Context, err error) int {
 	case errors.Is(err, store.ErrUserNotExist), errors.Is(err, store.ErrKeyNotExist),
 		errors.Is(err, datadir.ErrNotExist), errors.Is(err, fs.ErrNotExist):
 		return exitNotFound
-	case errors.As(err, &network):
+	case network:
 		return exitNetwork
 	}
 	return exitFailed

@@ -10,7 +10,6 @@ import (
 
 	"github.com/oisproject/ois/internal/admin"
 	"github.com/oisproject/ois/internal/datadir"
-	"github.com/oisproject/ois/internal/vfs"
 )
 
 const defaultData = "./ois-data"
@@ -54,14 +53,14 @@ func (a *app) connect(ctx context.Context, dir string, create bool) (*session, e
 }
 
 func (a *app) connectOnce(ctx context.Context, dir string, create bool) (*session, error) {
-	client, err := admin.Dial(ctx, datadir.Socket(vfs.Disk, dir))
+	client, err := admin.Dial(ctx, datadir.Socket(a.disk, dir))
 	if err == nil {
 		return &session{client, client.Close}, nil
 	}
 	if !errors.Is(err, admin.ErrNoServer) {
 		return nil, err
 	}
-	d, err := datadir.Open(ctx, vfs.Disk, dir, &datadir.Options{Create: create})
+	d, err := datadir.Open(ctx, a.disk, dir, &datadir.Options{Create: create})
 	switch {
 	case errors.Is(err, datadir.ErrNotExist):
 		return nil, fmt.Errorf("%w; %q makes one", err, "ois serve --data "+dir)

@@ -69,7 +69,7 @@ func (a *app) demo(ctx context.Context) (err error) {
 	began := time.Now()
 	log := slog.New(slog.NewTextHandler(a.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	srv, err := start(ctx, runConfig{
-		data: filepath.Join(temp, "data"), listen: "127.0.0.1:0", zones: []string{"jn1a"}, domain: "localhost", log: log,
+		data: filepath.Join(temp, "data"), listen: "127.0.0.1:0", zones: []string{"jn1a"}, domain: "localhost", log: log, disk: a.disk,
 		getenv: func(string) string { return "" }, // a key pair of its own
 	})
 	if err != nil {

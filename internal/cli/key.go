@@ -43,6 +43,7 @@ shown this once.`,
 				if asJSON {
 					return printJSON(a.Stdout, k)
 				}
+				fmt.Fprintln(a.Stderr, "The secret is not shown again:")
 				_, err = fmt.Fprintf(a.Stdout, "access_key_id: %s\nsecret_access_key: %s\n", k.ID, k.Secret)
 				return err
 			})

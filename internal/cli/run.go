@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -22,6 +23,8 @@ type runConfig struct {
 	adminListen string // empty means no such listener
 	zones       []string
 	domain      string
+	proxies     []netip.Prefix // that are believed when they say who sends a request
+	disk        vfs.FS
 	getenv      func(string) string
 	log         *slog.Logger
 }
@@ -55,15 +58,15 @@ func start(ctx context.Context, c runConfig) (*running, error) {
 // open opens the data directory and puts the server over its store.
 func (r *running) open(ctx context.Context, c runConfig) (err error) {
 	fatal := func(err error) { r.failed <- err }
-	r.dir, err = datadir.Open(ctx, vfs.Disk, c.data, &datadir.Options{Create: true, Logger: c.log, Fatal: fatal})
+	r.dir, err = datadir.Open(ctx, c.disk, c.data, &datadir.Options{Create: true, Logger: c.log, Fatal: fatal})
 	if err != nil {
 		return err
 	}
-	r.key, err = datadir.LoadRootKey(vfs.Disk, c.data, c.getenv)
+	r.key, err = datadir.LoadRootKey(c.disk, c.data, c.getenv)
 	if err == nil {
 		r.api, err = server.New(server.Config{
 			Store: r.dir.Store, Keys: datadir.Keys{Root: r.key, Store: r.dir.Store},
-			Zones: c.zones, Domain: c.domain, Logger: c.log,
+			Zones: c.zones, Domain: c.domain, TrustedProxies: c.proxies, Logger: c.log,
 		})
 	}
 	if err != nil {
@@ -87,7 +90,7 @@ func (r *running) listen(ctx context.Context, c runConfig) error {
 		r.adminAddress = side.Addr()
 		r.serveSide(ctx, side, sideHandler())
 	}
-	socket, err := admin.Listen(ctx, datadir.Socket(vfs.Disk, c.data))
+	socket, err := admin.Listen(ctx, datadir.Socket(c.disk, c.data))
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -21,10 +22,11 @@ const grace = 30 * time.Second
 type serveFlags struct {
 	runConfig
 	logFormat, logLevel string
+	trusted             []string
 }
 
 func (a *app) serveCommand() *cobra.Command {
-	f := &serveFlags{runConfig: runConfig{getenv: a.Getenv}}
+	f := &serveFlags{runConfig: runConfig{getenv: a.Getenv, disk: a.disk}}
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve a data directory",
@@ -51,6 +53,7 @@ finish. A second signal ends it at once, and no acknowledged write is lost eithe
 	flags.StringVar(&f.adminListen, "admin-listen", "", "`HOST:PORT` for health and profiles, which anybody who can reach it can read")
 	flags.StringArrayVar(&f.zones, "zone", []string{"jn1a"}, "`ID` of a zone; may be repeated, the first is the default zone")
 	flags.StringVar(&f.domain, "domain", "localhost", "base `DOMAIN` of the addresses ZONE.DOMAIN and BUCKET.ZONE.DOMAIN")
+	flags.StringArrayVar(&f.trusted, "trusted-proxy", nil, "`ADDRESS` or network of a proxy that is believed when it says who sends a request; may be repeated")
 	flags.StringVar(&f.logFormat, "log-format", "text", "`FORMAT` of the log on standard error: text or json")
 	flags.StringVar(&f.logLevel, "log-level", "info", "least `LEVEL` of the log: debug, info (a line for each request), warn or error")
 	return cmd
@@ -97,6 +100,9 @@ func (a *app) announce(ctx context.Context, f *serveFlags, r *running) {
 		line = append(line, slog.String("admin", baseURL(r.adminAddress)))
 	}
 	f.log.LogAttrs(ctx, slog.LevelInfo, "ois is ready", line...)
+	if r.key.Exposed {
+		f.log.WarnContext(ctx, "other users may read the root key; chmod 600 it", slog.String("file", r.key.File))
+	}
 	if !a.Terminal || r.key.File == "" {
 		return
 	}
@@ -146,6 +152,20 @@ func (f *serveFlags) check() error {
 	}
 	if net.ParseIP(f.domain) != nil {
 		return usagef("--domain %q is an address: want a name; addresses are always served", f.domain)
+	}
+	return f.parseProxies()
+}
+
+func (f *serveFlags) parseProxies() error {
+	for _, text := range f.trusted {
+		p, err := netip.ParsePrefix(text)
+		if addr, notNet := netip.ParseAddr(text); notNet == nil {
+			p, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+		}
+		if err != nil {
+			return usagef("--trusted-proxy %q is not allowed: want an address or a network, such as 10.0.0.7 or 10.0.0.0/24", text)
+		}
+		f.proxies = append(f.proxies, p.Masked())
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime"
 	"strings"
 
 	"github.com/oisproject/ois/internal/store"
@@ -27,6 +28,7 @@ type RootKey struct {
 	ID, Secret string
 	File       string // where it is kept; empty if the environment gave it
 	Created    bool   // it was made just now
+	Exposed    bool   // other users of the machine may read the file
 }
 
 // LoadRootKey returns the root key pair: that of the environment if there is one, else that in the file
@@ -58,7 +60,12 @@ func rootKeyFile(fsys vfs.FS, file string) (RootKey, error) {
 	if err != nil {
 		return RootKey{}, fmt.Errorf("root key: %s: %w; correct the file, or remove it and a new key pair is made", file, err)
 	}
+	fi, err := fsys.Stat(file)
+	if err != nil {
+		return RootKey{}, fmt.Errorf("root key: %w", err)
+	}
 	k.File = file
+	k.Exposed = fi.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" // where modes say nothing
 	return k, nil
 }
 

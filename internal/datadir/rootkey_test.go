@@ -2,6 +2,7 @@ package datadir
 
 import (
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -31,12 +32,27 @@ func TestRootKeyIsMadeOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if second.Created || second.ID != first.ID || second.Secret != first.Secret {
+	if second.Created || second.Exposed || second.ID != first.ID || second.Secret != first.Secret {
 		t.Errorf("LoadRootKey again = %+v; want the pair of %+v, not created", second, first)
 	}
 	fi, err := fsys.Stat(dir + "/root-key")
 	if err != nil || fi.Mode().Perm() != 0o600 {
 		t.Errorf("mode of root-key is %v, %v; want 0600", fi.Mode(), err)
+	}
+}
+
+func TestRootKeyThatOthersMayReadIsTold(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there are no modes on Windows")
+	}
+	fsys := vfs.NewMem()
+	create(t, fsys)
+	text := []byte("access_key_id: id\nsecret_access_key: secret\n")
+	if err := vfs.WriteFile(fsys, dir+"/root-key", text, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if k, err := LoadRootKey(fsys, dir, noEnv); err != nil || !k.Exposed {
+		t.Errorf("LoadRootKey = %+v, %v; want an exposed key", k, err)
 	}
 }
 

@@ -65,31 +65,31 @@ func SyncDir(fsys FS, dir string) error {
 	return nil
 }
 
-// MkdirAll makes a directory and those above it that are missing. When it returns nil,
-// the names of all it has made, and that of dir in any case, survive a power failure.
+// Mkdir makes a directory, if there is none, in one that exists. When it returns nil, the name of the
+// directory survives a power failure, also if a process that was killed has made it and not synced it.
+func Mkdir(fsys FS, dir string, mode fs.FileMode) error {
+	fi, missing := fsys.Stat(dir)
+	if missing == nil && !fi.IsDir() {
+		return &fs.PathError{Op: "mkdir", Path: dir, Err: errors.New("not a directory")}
+	}
+	if err := fsys.MkdirAll(dir, mode); err != nil {
+		return err
+	}
+	err := SyncDir(fsys, fsys.PathDir(dir))
+	if missing == nil && errors.Is(err, fs.ErrPermission) {
+		return nil // whoever may not read the parent has not made dir
+	}
+	return err
+}
+
+// MkdirAll makes a directory and all above it as Mkdir does.
 func MkdirAll(fsys FS, dir string, mode fs.FileMode) error {
 	parent := fsys.PathDir(dir)
 	if parent == dir {
 		return nil // the root, or the working directory
 	}
-	switch fi, err := fsys.Stat(parent); {
-	case errors.Is(err, fs.ErrNotExist):
-		if err := MkdirAll(fsys, parent, mode); err != nil {
-			return err
-		}
-	case err != nil:
-		return err
-	case !fi.IsDir():
-		return &fs.PathError{Op: "mkdir", Path: parent, Err: errors.New("not a directory")}
-	}
-	_, missing := fsys.Stat(dir)
-	if err := fsys.MkdirAll(dir, mode); err != nil {
+	if err := MkdirAll(fsys, parent, mode); err != nil {
 		return err
 	}
-	// Also if dir was there already: a process that was killed may have made it and not synced it.
-	err := SyncDir(fsys, parent)
-	if missing == nil && errors.Is(err, fs.ErrPermission) {
-		return nil // whoever may not read parent has not made dir
-	}
-	return err
+	return Mkdir(fsys, dir, mode)
 }

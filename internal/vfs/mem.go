@@ -214,7 +214,7 @@ func (f *memFile) Write(p []byte) (int, error) {
 	n, err := f.File.Write(p)
 	if f.m.crashable {
 		for i := range p {
-			p[i] = 0xdb
+			p[i] = 0xdb //nolint:staticcheck // the rules of vfs allow it, and tests shall notice
 		}
 	}
 	return n, err

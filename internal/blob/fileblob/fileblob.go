@@ -34,8 +34,9 @@ const (
 
 // An Engine is a blob.Engine.
 type Engine struct {
-	fs   vfs.FS
-	root string
+	fs        vfs.FS
+	root      string
+	separator byte // between the elements of a name
 
 	mu     sync.Mutex
 	closed bool           // guarded by mu
@@ -58,7 +59,12 @@ func Open(fsys vfs.FS, dir string) (*Engine, error) {
 	if err := vfs.MkdirAll(fsys, dir, dirMode); err != nil {
 		return nil, fmt.Errorf("open blobs in %s: %w", dir, err)
 	}
-	return &Engine{fs: fsys, root: dir, made: make(map[string]bool)}, nil
+	return &Engine{
+		fs:        fsys,
+		root:      fsys.PathJoin(dir), // cleaned
+		separator: fsys.PathJoin("a", "b")[1],
+		made:      make(map[string]bool),
+	}, nil
 }
 
 // enter begins a call; leave ends it.

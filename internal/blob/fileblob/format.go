@@ -93,10 +93,19 @@ func decodeFooter(b []byte, fileLen int64) (footer, error) {
 	return f, nil
 }
 
-// chunkSum returns the checksum of a chunk. It covers the id and the number of the chunk, so that right
-// bytes in a wrong place do not match.
-func chunkSum(id blob.ID, n int64, data []byte) uint32 {
-	var buf [blob.IDLen + 8]byte
-	where := binary.BigEndian.AppendUint64(id.Append(buf[:0]), uint64(n))
-	return crc32.Update(crc32.Checksum(where, castagnoli), castagnoli, data)
+// A summer makes the checksums of the chunks of a blob. They cover the id and the number of
+// the chunk, too, so that right bytes in a wrong place do not match.
+type summer struct {
+	id    blob.ID
+	where []byte // id and number of a chunk
+}
+
+func newSummer(id blob.ID) summer {
+	return summer{id, id.Append(make([]byte, 0, blob.IDLen+8))}
+}
+
+// sum returns the checksum of chunk n.
+func (s summer) sum(n int64, chunk []byte) uint32 {
+	where := binary.BigEndian.AppendUint64(s.where, uint64(n))
+	return crc32.Update(crc32.Checksum(where, castagnoli), castagnoli, chunk)
 }

@@ -18,6 +18,7 @@ const groupBits = 12
 const (
 	epochDigits = 8
 	groupDigits = (64 - groupBits) / 4
+	idDigits    = 2 * blob.IDLen
 )
 
 // A group is what the blobs of one directory have in common.
@@ -28,15 +29,37 @@ type group struct {
 
 func groupOf(id blob.ID) group { return group{id.Epoch, id.Seq >> groupBits} }
 
+// path returns the name of a blob's file.
+func (e *Engine) path(id blob.ID) string {
+	b := make([]byte, 0, len(e.root)+3+epochDigits+groupDigits+idDigits)
+	b = append(b, e.root...)
+	b = append(b, e.separator)
+	b = appendHex(b, uint64(id.Epoch), epochDigits)
+	b = append(b, e.separator)
+	b = appendHex(b, id.Seq>>groupBits, groupDigits)
+	b = append(b, e.separator)
+	b = appendHex(b, uint64(id.Epoch), epochDigits)
+	b = appendHex(b, id.Seq, idDigits-epochDigits)
+	return string(b)
+}
+
+// appendHex appends the last hexadecimal digits of n.
+func appendHex(b []byte, n uint64, digits int) []byte {
+	for i := digits - 1; i >= 0; i-- {
+		b = append(b, "0123456789abcdef"[n>>(4*i)&15])
+	}
+	return b
+}
+
+// dirOf returns the directory of a blob whose file has the name.
+func dirOf(name string) string { return name[:len(name)-idDigits-1] }
+
+func (e *Engine) groupDir(id blob.ID) string { return dirOf(e.path(id)) }
+
 func (e *Engine) epochDir(epoch uint32) string {
-	return e.fs.PathJoin(e.root, fmt.Sprintf("%0*x", epochDigits, epoch))
+	dir := e.groupDir(blob.ID{Epoch: epoch})
+	return dir[:len(dir)-groupDigits-1]
 }
-
-func (e *Engine) groupDir(id blob.ID) string {
-	return e.fs.PathJoin(e.epochDir(id.Epoch), fmt.Sprintf("%0*x", groupDigits, id.Seq>>groupBits))
-}
-
-func (e *Engine) path(id blob.ID) string { return e.fs.PathJoin(e.groupDir(id), id.String()) }
 
 // Epochs implements blob.Engine. A directory without a blob does not count.
 func (e *Engine) Epochs(ctx context.Context) ([]uint32, error) {

@@ -1,6 +1,7 @@
 package fileblob
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -14,7 +15,7 @@ import (
 	"github.com/oisproject/ois/internal/vfs"
 )
 
-// tailLen is read at once from the end of a file: the footer, and a table of up to 61 MiB of data.
+// tailLen is read at once from the end of a large file: the footer, and a table of up to 63 MiB of data.
 const tailLen = 4 << 10
 
 // Open implements blob.Engine. The reader implements io.WriterTo, too.
@@ -41,8 +42,9 @@ func (e *Engine) open(id blob.ID, off, n int64) (*reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{file: f, id: id}
+	r := &reader{file: f, sums: newSummer(id)}
 	if err := r.init(off, n); err != nil {
+		r.release()
 		return nil, errors.Join(err, f.Close())
 	}
 	return r, nil
@@ -51,7 +53,7 @@ func (e *Engine) open(id blob.ID, off, n int64) (*reader, error) {
 // A reader yields a range of a blob, chunk by chunk, each checked before its first byte is handed out.
 type reader struct {
 	file  vfs.File // nil when closed
-	id    blob.ID
+	sums  summer
 	size  int64   // of the blob
 	table []byte  // checksums of the chunks from first on, as far as the range needs them
 	first int64   // number of the chunk whose checksum is first in table
@@ -62,13 +64,15 @@ type reader struct {
 	err   error   // what every further Read returns
 }
 
-// init reads and checks the end of the file and prepares for n bytes from off.
+// init reads and checks the end of the file and prepares for n bytes from off. A small file
+// is read as a whole.
 func (r *reader) init(off, n int64) error {
-	foot, table, err := readEnd(r.file)
+	r.buf = buffers.Get().(*buffer)
+	foot, table, err := readEnd(r.file, r.buf)
 	if err != nil {
 		return err
 	}
-	if foot.id != r.id {
+	if foot.id != r.sums.id {
 		return fmt.Errorf("%w: file is that of blob %s", blob.ErrCorrupt, foot.id)
 	}
 	r.size = foot.size
@@ -80,18 +84,28 @@ func (r *reader) init(off, n int64) error {
 	}
 	r.next, r.end = off, off+n
 	r.first = off / chunkSize
-	r.table = table[r.first*sumLen : chunks(r.end)*sumLen]
+	r.table = bytes.Clone(table[r.first*sumLen : chunks(r.end)*sumLen]) // out of buf, which is for chunks now
+	switch {
+	case n == 0:
+		r.release()
+	case foot.fileLen() <= int64(len(r.buf)):
+		return r.check(0, r.buf[:r.size])
+	}
 	return nil
 }
 
-// readEnd reads and checks footer and table of a file.
-func readEnd(f vfs.File) (footer, []byte, error) {
+// readEnd reads and checks footer and table of a file. It uses buf, and fills it with the whole
+// file if there is room.
+func readEnd(f vfs.File, buf *buffer) (footer, []byte, error) {
 	fi, err := f.Stat()
 	if err != nil {
 		return footer{}, nil, err
 	}
 	size := fi.Size()
-	tail := make([]byte, min(tailLen, size))
+	tail := buf[:tailLen]
+	if size <= int64(len(buf)) {
+		tail = buf[:size]
+	}
 	if err := readAt(f, tail, size-int64(len(tail))); err != nil {
 		return footer{}, nil, err
 	}
@@ -148,15 +162,20 @@ func (r *reader) load() error {
 
 // read reads and checks chunk n.
 func (r *reader) read(n int64) error {
-	start := n * chunkSize
-	b := r.buf[:min(chunkSize, r.size-start)]
-	if err := readAt(r.file, b, start); err != nil {
-		return fmt.Errorf("blob %s, chunk %d: %w", r.id, n, err)
+	b := r.buf[:min(chunkSize, r.size-n*chunkSize)]
+	if err := readAt(r.file, b, n*chunkSize); err != nil {
+		return fmt.Errorf("blob %s, chunk %d: %w", r.sums.id, n, err)
 	}
+	return r.check(n, b)
+}
+
+// check makes b, which is chunk n, what is handed out next, if its checksum matches.
+func (r *reader) check(n int64, b []byte) error {
 	want := binary.BigEndian.Uint32(r.table[(n-r.first)*sumLen:])
-	if chunkSum(r.id, n, b) != want {
-		return fmt.Errorf("blob %s, chunk %d: %w: checksum does not match", r.id, n, blob.ErrCorrupt)
+	if r.sums.sum(n, b) != want {
+		return fmt.Errorf("blob %s, chunk %d: %w: checksum does not match", r.sums.id, n, blob.ErrCorrupt)
 	}
+	start := n * chunkSize
 	r.chunk = b[r.next-start : min(int64(len(b)), r.end-start)]
 	return nil
 }

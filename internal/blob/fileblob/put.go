@@ -33,34 +33,35 @@ func (e *Engine) Put(ctx context.Context, id blob.ID, size int64, r io.Reader) (
 }
 
 func (e *Engine) put(ctx context.Context, id blob.ID, size int64, r io.Reader) (int64, error) {
-	if err := e.makeDir(id); err != nil {
+	name := e.path(id)
+	if err := e.makeDir(id, dirOf(name)); err != nil {
 		return 0, err
 	}
-	f, err := e.fs.CreateNew(e.path(id), fileMode)
+	f, err := e.fs.CreateNew(name, fileMode)
 	if errors.Is(err, fs.ErrExist) {
 		return 0, blob.ErrExist
 	}
 	if err != nil {
 		return 0, err
 	}
-	w := writer{file: f, foot: footer{id: id}}
+	w := writer{file: f, foot: footer{id: id}, sums: newSummer(id)}
 	err = w.writeAll(ctx, size, r)
 	if err == nil {
 		err = f.SyncData()
 	}
 	err = errors.Join(err, f.Close())
 	if err == nil {
-		err = vfs.SyncDir(e.fs, e.groupDir(id)) // commit: bytes and name are durable
+		err = vfs.SyncDir(e.fs, dirOf(name)) // commit: bytes and name are durable
 	}
 	if err != nil {
-		return w.foot.size, errors.Join(err, e.undo(id))
+		return w.foot.size, errors.Join(err, e.undo(id, name))
 	}
 	return w.foot.size, nil
 }
 
 // undo removes the file of a Put that has failed. If it cannot, Open refuses the id from now on.
-func (e *Engine) undo(id blob.ID) error {
-	err := e.fs.Remove(e.path(id))
+func (e *Engine) undo(id blob.ID, name string) error {
+	err := e.fs.Remove(name)
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -69,8 +70,7 @@ func (e *Engine) undo(id blob.ID) error {
 }
 
 // makeDir sees to it that the directory of a blob is there for good.
-func (e *Engine) makeDir(id blob.ID) error {
-	dir := e.groupDir(id)
+func (e *Engine) makeDir(id blob.ID, dir string) error {
 	e.dirs.Lock()
 	defer e.dirs.Unlock()
 	if e.made[dir] {
@@ -78,12 +78,12 @@ func (e *Engine) makeDir(id blob.ID) error {
 	}
 	epoch := e.epochDir(id.Epoch)
 	if !e.made[epoch] {
-		if err := vfs.MkdirAll(e.fs, epoch, dirMode); err != nil {
+		if err := vfs.Mkdir(e.fs, epoch, dirMode); err != nil {
 			return err
 		}
 		e.made[epoch] = true
 	}
-	if err := vfs.MkdirAll(e.fs, dir, dirMode); err != nil {
+	if err := vfs.Mkdir(e.fs, dir, dirMode); err != nil {
 		return err
 	}
 	e.made[dir] = true
@@ -93,6 +93,7 @@ func (e *Engine) makeDir(id blob.ID) error {
 // A writer writes one file from front to end.
 type writer struct {
 	file  vfs.File
+	sums  summer
 	foot  footer // what is known so far
 	table []byte // of the chunks so far
 }
@@ -130,7 +131,7 @@ func (w *writer) writeAll(ctx context.Context, size int64, r io.Reader) error {
 func (w *writer) writeChunk(chunk []byte, last bool) error {
 	if len(chunk) > 0 {
 		// Sum before Write, which may scribble on the chunk.
-		sum := chunkSum(w.foot.id, chunks(w.foot.size), chunk)
+		sum := w.sums.sum(chunks(w.foot.size), chunk)
 		w.table = binary.BigEndian.AppendUint32(w.table, sum)
 		w.foot.size += int64(len(chunk))
 	}
@@ -150,7 +151,7 @@ func fill(r io.Reader, buf []byte) (n int, err error) {
 	for idle := 0; n < len(buf); {
 		m, err := r.Read(buf[n:])
 		n += m
-		if err == io.EOF { //nolint:errorlint // a reader ends with exactly this
+		if err == io.EOF { // exactly: whoever wraps it means a failure
 			return n, nil
 		}
 		if err != nil {

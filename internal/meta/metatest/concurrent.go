@@ -11,11 +11,14 @@ import (
 	"github.com/oisproject/ois/internal/meta"
 )
 
-// workers runs work in n goroutines at once and reports their errors.
-func workers(t *testing.T, n int, work func(w int) error) {
+// workers is how many goroutines the tests here have at once.
+const workers = 8
+
+// concurrently runs work in all workers at once and reports their errors.
+func concurrently(t *testing.T, work func(w int) error) {
 	t.Helper()
 	var wg sync.WaitGroup
-	for w := range n {
+	for w := range workers {
 		wg.Go(func() {
 			if err := work(w); err != nil {
 				t.Errorf("worker %d: %v", w, err)
@@ -31,8 +34,8 @@ func plusOne(s string) string {
 }
 
 func testConcurrentCAS(t *testing.T, s *store) {
-	const n, each = 8, 50
-	workers(t, n, func(int) error {
+	const each = 50
+	concurrently(t, func(int) error {
 		for range each {
 			if err := cas(t.Context(), s, "a", plusOne); err != nil {
 				return err
@@ -40,12 +43,12 @@ func testConcurrentCAS(t *testing.T, s *store) {
 		}
 		return nil
 	})
-	s.want(t, "a", strconv.Itoa(n*each), true)
+	s.want(t, "a", strconv.Itoa(workers*each), true)
 }
 
 func testConcurrentCounters(t *testing.T, s *store) {
-	const n, each = 8, 50
-	workers(t, n, func(w int) error {
+	const each = 50
+	concurrently(t, func(w int) error {
 		for i := range each {
 			own := "own" + strconv.Itoa(w)
 			c := &meta.Change{
@@ -62,21 +65,21 @@ func testConcurrentCounters(t *testing.T, s *store) {
 		}
 		return nil
 	})
-	if got, want := s.count(t, "all"), int64(n*(each*(each-1)/2-10*each)); got != want {
+	if got, want := s.count(t, "all"), int64(workers*(each*(each-1)/2-10*each)); got != want {
 		t.Errorf("common counter = %d; want %d", got, want)
 	}
-	if got, want := s.count(t, "gone"), int64(n*each/10); got != want {
+	if got, want := s.count(t, "gone"), int64(workers*each/10); got != want {
 		t.Errorf("counter of drops = %d; want %d", got, want)
 	}
-	for w := range n {
+	for w := range workers {
 		s.want(t, "own"+strconv.Itoa(w), "", false) // dropped by the last change
 	}
 }
 
 func testConcurrentCreate(t *testing.T, s *store) {
-	const n, rounds = 8, 40
+	const rounds = 40
 	var won [rounds]atomic.Int32
-	workers(t, n, func(w int) error {
+	concurrently(t, func(w int) error {
 		for i := range rounds {
 			key := "k" + strconv.Itoa(i)
 			err := s.Apply(t.Context(), &meta.Change{Guards: []meta.Guard{absent(key)}, Sets: []meta.KV{kv(key, strconv.Itoa(w))}})
@@ -103,9 +106,9 @@ func testConcurrentCreate(t *testing.T, s *store) {
 // testConcurrentPairs checks that every snapshot holds both rows of a change or none, and all changes
 // that were acknowledged before.
 func testConcurrentPairs(t *testing.T, s *store) {
-	const writers, each = 4, 50
+	const writers, each = workers / 2, 50
 	var acked [writers]atomic.Int64
-	workers(t, 2*writers, func(w int) error {
+	concurrently(t, func(w int) error {
 		if w >= writers {
 			return readPairs(t, s, each, acked[:])
 		}
@@ -143,8 +146,8 @@ func readPairs(t *testing.T, s *store, rounds int, acked []atomic.Int64) error {
 
 // testConcurrentCancel checks that a change whose context ended was made or not, as Apply says.
 func testConcurrentCancel(t *testing.T, s *store) {
-	const n, each = 8, 50
-	workers(t, n, func(w int) error {
+	const each = 50
+	concurrently(t, func(w int) error {
 		for i := range each {
 			ctx, cancel := context.WithCancel(t.Context())
 			go cancel()

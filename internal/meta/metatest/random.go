@@ -152,7 +152,7 @@ func compare(t *testing.T, snap meta.Snapshot, m model, g *generator) {
 type generator struct{ *rand.Rand }
 
 func (g *generator) key() []byte {
-	return []byte(fmt.Sprintf("k%02d", g.IntN(20)))[:1+g.IntN(3)]
+	return fmt.Appendf(nil, "k%02d", g.IntN(20))[:1+g.IntN(3)]
 }
 
 func (g *generator) counter() []byte { return fmt.Appendf(nil, "n%d", g.IntN(4)) }
@@ -225,18 +225,18 @@ func (g *generator) guard(m model) meta.Guard {
 }
 
 func describe(c *meta.Change) string {
-	s := ""
+	var b []byte
 	for _, g := range c.Guards {
-		s += fmt.Sprintf("guard %q kind %d rev %d; ", g.Key, g.Kind, g.Rev)
+		b = fmt.Appendf(b, "guard %q kind %d rev %d; ", g.Key, g.Kind, g.Rev)
 	}
 	for _, kv := range c.Sets {
-		s += fmt.Sprintf("set %q to %d bytes; ", kv.Key, len(kv.Val))
+		b = fmt.Appendf(b, "set %q to %d bytes; ", kv.Key, len(kv.Val))
 	}
 	for _, k := range c.Drops {
-		s += fmt.Sprintf("drop %q; ", k)
+		b = fmt.Appendf(b, "drop %q; ", k)
 	}
 	for _, d := range c.Adds {
-		s += fmt.Sprintf("add %d to %q; ", d.N, d.Key)
+		b = fmt.Appendf(b, "add %d to %q; ", d.N, d.Key)
 	}
-	return s
+	return string(b)
 }

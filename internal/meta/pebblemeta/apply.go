@@ -130,10 +130,9 @@ func (e *Engine) take() []*write {
 		}
 		n++
 	}
-	group := append(e.leader.group[:0], e.queue[:n]...)
-	e.leader.group = group
+	e.leader.group = append(e.leader.group[:0], e.queue[:n]...)
 	e.queue = slices.Delete(e.queue, 0, n)
-	return group
+	return e.leader.group
 }
 
 // passOn tells the first of the queue to lead.

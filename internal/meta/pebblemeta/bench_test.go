@@ -20,7 +20,7 @@ func openBench(b *testing.B) *pebblemeta.Engine {
 	dir := b.TempDir()
 	if *benchDir != "" {
 		var err error
-		if dir, err = os.MkdirTemp(*benchDir, "pebblemeta"); err != nil {
+		if dir, err = os.MkdirTemp(*benchDir, "pebblemeta"); err != nil { //nolint:usetesting // the place is asked for
 			b.Fatal(err)
 		}
 		b.Cleanup(func() { _ = os.RemoveAll(dir) }) // a leftover is only untidy

@@ -133,15 +133,15 @@ func randomChange(rnd *rand.Rand) *meta.Change {
 }
 
 // stalled returns an engine whose log cannot be synced before release is called, and waits until a
-// change that sets key to val hangs in its sync. done yields the outcome of that change.
-func stalled(t *testing.T, key, val string) (e *Engine, done chan error, release func()) {
+// change that sets a to 1 hangs in its sync. done yields the outcome of that change.
+func stalled(t *testing.T) (e *Engine, done chan error, release func()) {
 	t.Helper()
 	fsys := errfs.New(vfs.NewCrashableMem())
 	e = openIn(t, fsys)
 	hook, syncs, release := errfs.Stall(func(op errfs.Op) bool { return op.IsSync() && isLog(op.Path) })
 	fsys.SetHook(hook)
 	done = make(chan error, 1)
-	go func() { done <- e.Apply(t.Context(), set(key, val)) }()
+	go func() { done <- e.Apply(t.Context(), set("a", "1")) }()
 	<-syncs
 	return e, done, release
 }
@@ -160,7 +160,7 @@ func queued(e *Engine, n int) {
 }
 
 func TestReadersNeitherSeeNorAwaitPendingChange(t *testing.T) {
-	e, done, release := stalled(t, "a", "1")
+	e, done, release := stalled(t)
 	read := make(chan string)
 	go func() { read <- value(t, e, "a") }()
 	select {
@@ -187,7 +187,7 @@ func TestReadersNeitherSeeNorAwaitPendingChange(t *testing.T) {
 }
 
 func TestGuardThatPendingChangeBreaksWaits(t *testing.T) {
-	e, done, release := stalled(t, "a", "1")
+	e, done, release := stalled(t)
 	second := make(chan error, 1)
 	go func() { second <- e.Apply(t.Context(), guarded(set("b", "2"), meta.Absent, "a")) }()
 	queued(e, 1)
@@ -207,7 +207,7 @@ func TestGuardThatPendingChangeBreaksWaits(t *testing.T) {
 }
 
 func TestContextEndsWait(t *testing.T) {
-	e, done, release := stalled(t, "a", "1")
+	e, done, release := stalled(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	waiting := make(chan error, 1)
 	go func() { waiting <- e.Apply(ctx, set("b", "2")) }()
@@ -264,7 +264,7 @@ func TestContextDoesNotEndChangeUnderWay(t *testing.T) {
 }
 
 func TestCloseWaitsForChanges(t *testing.T) {
-	e, done, release := stalled(t, "a", "1")
+	e, done, release := stalled(t)
 	waiting, closed := make(chan error, 1), make(chan error, 1)
 	go func() { waiting <- e.Apply(t.Context(), set("b", "2")) }()
 	queued(e, 1)
@@ -287,7 +287,7 @@ func TestCloseWaitsForChanges(t *testing.T) {
 }
 
 func TestWaitingChangesLearnOfFailure(t *testing.T) {
-	e, done, release := stalled(t, "a", "1")
+	e, done, release := stalled(t)
 	waiting := make(chan error, 3)
 	for range 3 {
 		go func() { waiting <- e.Apply(t.Context(), set("b", "2")) }()
@@ -311,9 +311,7 @@ func TestWaitingChangesLearnOfFailure(t *testing.T) {
 
 func TestGroupIsBounded(t *testing.T) {
 	e := openIn(t, vfs.NewMem())
-	for _, w := range []*write{{bytes: 3 << 20}, {bytes: 1 << 20}, {bytes: 1}, {bytes: 9 << 20}, {bytes: 1}} {
-		e.queue = append(e.queue, w)
-	}
+	e.queue = []*write{{bytes: 3 << 20}, {bytes: 1 << 20}, {bytes: 1}, {bytes: 9 << 20}, {bytes: 1}}
 	for i, want := range []int{2, 1, 1, 1} { // bytes: 4 MiB, 1 B, 9 MiB, 1 B
 		if n := len(e.take()); n != want {
 			t.Errorf("group %d has %d changes; want %d", i, n, want)
@@ -373,7 +371,7 @@ func TestManyCountersAreForgotten(t *testing.T) {
 func TestForeignDatabaseIsRefused(t *testing.T) {
 	for name, change := range map[string]func(*pebble.DB) error{
 		"no format row":       func(db *pebble.DB) error { return db.Delete(formatKey, pebble.Sync) },
-		"newer format":        func(db *pebble.DB) error { return db.Set(formatKey, appendNumber(nil, formatVersion+1), pebble.Sync) },
+		"newer format":        func(db *pebble.DB) error { return db.Set(formatKey, encodeNumber(formatVersion+1), pebble.Sync) },
 		"broken format row":   func(db *pebble.DB) error { return db.Set(formatKey, []byte("1"), pebble.Sync) },
 		"broken revision row": func(db *pebble.DB) error { return db.Set(revisionKey, nil, pebble.Sync) },
 	} {
@@ -426,7 +424,7 @@ func TestCorruptRowIsAnError(t *testing.T) {
 }
 
 func FuzzDecodeValue(f *testing.F) {
-	for _, b := range [][]byte{nil, []byte("1234567"), make([]byte, 8), make([]byte, 16), append(appendNumber(nil, 7), "value"...)} {
+	for _, b := range [][]byte{nil, []byte("1234567"), make([]byte, 8), make([]byte, 16), append(encodeNumber(7), "value"...)} {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -437,7 +435,7 @@ func FuzzDecodeValue(f *testing.F) {
 			}
 			return
 		}
-		if again := append(appendNumber(nil, rev), val...); !bytes.Equal(again, b) {
+		if again := append(encodeNumber(rev), val...); !bytes.Equal(again, b) {
 			t.Errorf("decodeValue(%x) = %d, %x, which encodes to %x", b, rev, val, again)
 		}
 		if rev == 0 {

@@ -216,7 +216,7 @@ func (l *leader) finish() {
 	l.dirty = l.dirty[:0]
 	if l.rev != l.began {
 		invariants.Check(l.rev < math.MaxUint64/2, "revisions run out")
-		must(l.batch.Set(revisionKey, appendNumber(nil, l.rev), nil))
+		must(l.batch.Set(revisionKey, encodeNumber(l.rev), nil))
 	}
 }
 

@@ -138,6 +138,7 @@ func (e *Engine) openLocked(o Options) (err error) {
 	d.opened.Store(true)
 	rev, err := load(e.db)
 	if err := e.failure.after(err); err != nil {
+		close(e.closing)
 		return errors.Join(err, e.db.Close())
 	}
 	e.leader.init(e.db, rev)
@@ -175,7 +176,7 @@ func create(db *pebble.DB) error {
 	if found {
 		return errors.New("there are rows, but no format row: another program has written them")
 	}
-	return db.Set(formatKey, appendNumber(nil, formatVersion), pebble.Sync)
+	return db.Set(formatKey, encodeNumber(formatVersion), pebble.Sync)
 }
 
 // Traits implements meta.Engine.

@@ -50,7 +50,7 @@ func decodeRow(key, stored []byte) (meta.Row, error) {
 	return meta.Row{Key: key, Val: val, Rev: rev}, nil
 }
 
-func appendNumber(dst []byte, n uint64) []byte { return binary.BigEndian.AppendUint64(dst, n) }
+func encodeNumber(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
 // getNumber reads a row of the engine's own.
 func getNumber(r pebble.Reader, key []byte) (n uint64, ok bool, err error) {
