@@ -46,7 +46,7 @@ type Store struct {
 	meta  meta.Engine
 	blobs blob.Engine
 	log   *slog.Logger
-	now   func() time.Time
+	clock func() time.Time
 
 	epoch uint32
 	seq   atomic.Uint64 // of blobs, refs and buckets in this epoch
@@ -61,12 +61,12 @@ type Store struct {
 // Open starts a store on its engines: it takes a new epoch, finishes bucket deletions
 // that a crash interrupted, and starts the sweeper. The engines are closed by Close, or by Open if it fails.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	s := &Store{meta: o.Meta, blobs: o.Blobs, log: o.Logger, now: o.Now, wake: make(chan struct{}, 1)}
+	s := &Store{meta: o.Meta, blobs: o.Blobs, log: o.Logger, clock: o.Now, wake: make(chan struct{}, 1)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	if s.now == nil {
-		s.now = time.Now
+	if s.clock == nil {
+		s.clock = time.Now
 	}
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), s.meta.Close(), s.blobs.Close())
@@ -112,6 +112,9 @@ func (s *Store) takeEpoch(ctx context.Context) error {
 		return c, nil
 	})
 }
+
+// now returns the time to the millisecond, as rows keep it.
+func (s *Store) now() time.Time { return s.clock().Truncate(time.Millisecond) }
 
 func (s *Store) newRef() ref { return makeRef(s.now().UnixMilli(), s.epoch, s.seq.Add(1)) }
 

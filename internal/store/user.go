@@ -45,15 +45,15 @@ func (s *Store) ensureRoot(ctx context.Context) error {
 		if _, ok, err := snap.Get(userKey(RootUser)); ok || err != nil {
 			return nil, err
 		}
-		return s.newUser(RootUser, "root"), nil
+		return newUser(User{ID: RootUser, Name: "root", Created: s.now()}), nil
 	})
 }
 
-func (s *Store) newUser(id, name string) *meta.Change {
+func newUser(u User) *meta.Change {
 	var c change
-	u := userRow{name: name, created: s.now()}
-	c.guard(meta.Absent, userKey(id))
-	c.set(userKey(id), u.encode())
+	row := userRow{name: u.Name, created: u.Created}
+	c.guard(meta.Absent, userKey(u.ID))
+	c.set(userKey(u.ID), row.encode())
 	return c.done()
 }
 
@@ -74,7 +74,7 @@ func (s *Store) CreateUser(ctx context.Context, name string) (User, error) {
 			}
 		}
 		u = User{ID: "usr-" + strings.ToLower(rand.Text()[:8]), Name: name, Created: s.now()}
-		return s.newUser(u.ID, name), nil
+		return newUser(u), nil
 	})
 	return u, err
 }

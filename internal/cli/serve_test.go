@@ -1,0 +1,180 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/oisproject/ois/internal/vfs"
+	"github.com/oisproject/ois/internal/vfs/errfs"
+	ois "github.com/oisproject/ois/sdk/go"
+)
+
+// A serving is "ois serve", running in this process.
+type serving struct {
+	url, admin string
+	stderr     *screen
+	stop       context.CancelFunc
+	status     chan int
+}
+
+var (
+	address      = regexp.MustCompile(`ois is ready.* address=(\S+)`)
+	adminAddress = regexp.MustCompile(`ois is ready.* admin=(\S+)`)
+)
+
+// serve starts "ois serve" in a fresh directory, after change has had a look at it, and waits until it is ready.
+func serve(t *testing.T, change func(*app), args ...string) *serving {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	a, _, stderr := newApp(append([]string{"serve", "--listen", "127.0.0.1:0", "--data", filepath.Join(t.TempDir(), "data")}, args...)...)
+	a.Getenv = func(name string) string {
+		return map[string]string{"OIS_ROOT_ACCESS_KEY_ID": "id", "OIS_ROOT_SECRET_ACCESS_KEY": "secret"}[name]
+	}
+	if change != nil {
+		change(a)
+	}
+	s := &serving{stderr: stderr, stop: stop, status: make(chan int, 1)}
+	go func() { s.status <- a.run(ctx) }()
+	select {
+	case <-stderr.appears("ois is ready"):
+	case status := <-s.status:
+		t.Fatalf("ois serve = %d; want that it goes on\n%s", status, stderr)
+	}
+	s.url = address.FindStringSubmatch(stderr.String())[1]
+	if m := adminAddress.FindStringSubmatch(stderr.String()); m != nil {
+		s.admin = m[1]
+	}
+	return s
+}
+
+// end stops the server and wants it to end well.
+func (s *serving) end(t *testing.T) {
+	t.Helper()
+	s.stop()
+	if got := <-s.status; got != exitOK {
+		t.Errorf("ois serve = %d; want 0\n%s", got, s.stderr)
+	}
+}
+
+func (s *serving) bucket(t *testing.T) *ois.Bucket {
+	t.Helper()
+	c, err := ois.New(ois.Config{Endpoint: s.url, AccessKeyID: "id", SecretAccessKey: "secret", Retry: ois.RetryPolicy{MaxAttempts: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.CloseIdleConnections)
+	b := c.Bucket("test-bucket", "")
+	if err := b.Create(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// TestServeFinishesRequestsThatAreUnderWay stops the server when it has asked for the body of a request.
+func TestServeFinishesRequestsThatAreUnderWay(t *testing.T) {
+	s := serve(t, nil)
+	link, err := s.bucket(t).PresignPut(t.Context(), "slow.txt", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "PUT %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 11\r\nExpect: 100-continue\r\n\r\n", strings.TrimPrefix(link, s.url))
+	answers := bufio.NewReader(conn)
+	if line, err := answers.ReadString('\n'); err != nil || !strings.HasPrefix(line, "HTTP/1.1 100 ") {
+		t.Fatalf("the first answer is %q, %v; want 100 Continue", line, err)
+	}
+	stopping := s.stderr.appears("ois is stopping")
+	s.stop()
+	<-stopping
+	fmt.Fprint(conn, "hello world")
+	if _, err := answers.ReadString('\n'); err != nil { // the empty line after 100 Continue
+		t.Fatal(err)
+	}
+	if line, err := answers.ReadString('\n'); err != nil || !strings.HasPrefix(line, "HTTP/1.1 201 ") {
+		t.Errorf("the answer is %q, %v; want 201 Created", line, err)
+	}
+	if got := <-s.status; got != exitOK {
+		t.Errorf("ois serve = %d; want 0\n%s", got, s.stderr)
+	}
+}
+
+// TestServeEndsWhenTheStoreFails breaks the log of the metadata, after which nothing can be promised.
+func TestServeEndsWhenTheStoreFails(t *testing.T) {
+	disk := errfs.New(vfs.Disk)
+	s := serve(t, func(a *app) { a.disk = disk })
+	b := s.bucket(t)
+	disk.SetHook(func(op errfs.Op) error {
+		if strings.HasSuffix(op.Path, ".log") {
+			return errfs.ErrInjected
+		}
+		return nil
+	})
+	if _, err := b.Put(t.Context(), "a.txt", strings.NewReader("hello"), nil); err == nil {
+		t.Error("Put = nil; want an error")
+	}
+	if got := <-s.status; got != exitFailed {
+		t.Errorf("ois serve = %d; want 1", got)
+	}
+	if !strings.Contains(s.stderr.String(), "ois serve: metadata engine has failed") {
+		t.Errorf("ois serve says\n%s; want the reason", s.stderr)
+	}
+}
+
+func TestServeShowsTheKeyToPeopleOnly(t *testing.T) {
+	for _, person := range []bool{true, false} {
+		s := serve(t, func(a *app) {
+			a.Terminal = person
+			a.Getenv = func(string) string { return "" }
+		})
+		s.end(t)
+		text := s.stderr.String()
+		shown := regexp.MustCompile(`(?m)^access_key_id: \w{20}\nsecret_access_key: \w{40}\nendpoint: ` + regexp.QuoteMeta(s.url) + `$`)
+		if shown.MatchString(text) != person || strings.Contains(text, "secret_access_key") != person {
+			t.Errorf("a person reads: %v; ois serve prints\n%s", person, text)
+		}
+		if !strings.Contains(text, "root-key") {
+			t.Errorf("the log does not name the file:\n%s", text)
+		}
+	}
+}
+
+func TestServeShowsNoKeyOfTheEnvironment(t *testing.T) {
+	s := serve(t, func(a *app) { a.Terminal = true })
+	s.end(t)
+	if text := s.stderr.String(); strings.Contains(text, "secret_access_key") || !strings.Contains(text, "root_key=environment") {
+		t.Errorf("ois serve prints\n%s; want only where the key is from", text)
+	}
+}
+
+func TestAdminPortTellsHealthAndProfiles(t *testing.T) {
+	s := serve(t, nil, "--admin-listen", "127.0.0.1:0")
+	defer s.end(t)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for path, want := range map[string]int{"/-/health": 200, "/debug/pprof/": 200, "/debug/pprof/goroutine": 200, "/": 404} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.admin+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = io.Copy(io.Discard, resp.Body)
+		if err := errors.Join(err, resp.Body.Close()); err != nil || resp.StatusCode != want {
+			t.Errorf("GET %s = %d, %v; want %d", path, resp.StatusCode, err, want)
+		}
+	}
+}
