@@ -20,7 +20,7 @@ import (
 
 var (
 	seed = flag.Uint64("seed", 0, "seed of the first day; 0 draws one")
-	days = flag.Int("days", 100, "days of each kind to simulate")
+	days = flag.Int("days", 40, "days of each kind to simulate")
 )
 
 const workers = 4
