@@ -43,7 +43,7 @@ func (s *Store) Check(ctx context.Context) (*Report, error) {
 	c := &checker{
 		store: s, snap: snap, report: &Report{Problems: []string{}},
 		buckets: make(map[uint64]string), counts: make(map[string]int64),
-		held: make(map[string]bool), needs: make(map[blob.ID][]extent), owners: make(map[ref]string),
+		held: make(map[string]bool), needs: make(map[blob.ID]int64), bad: make(map[blob.ID]error), owners: make(map[ref]string),
 	}
 	err = c.run(ctx)
 	return c.report, errors.Join(err, snap.Close())
@@ -56,10 +56,11 @@ type checker struct {
 	report *Report
 
 	buckets map[uint64]string
-	counts  map[string]int64     // what the counters should say
-	held    map[string]bool      // keys of the reference rows there should be
-	needs   map[blob.ID][]extent // what is read of each blob
-	owners  map[ref]string       // whose part rows there may be
+	counts  map[string]int64  // what the counters should say
+	held    map[string]bool   // keys of the reference rows there should be
+	needs   map[blob.ID]int64 // the end of what is read of each blob
+	bad     map[blob.ID]error // blobs that cannot be read as they should
+	owners  map[ref]string    // whose part rows there may be
 }
 
 func (c *checker) problem(format string, args ...any) {
@@ -186,7 +187,7 @@ func (c *checker) need(owner ref, extents []extent) {
 		c.held[string(refKey(id, owner))] = true
 	}
 	for _, e := range extents {
-		c.needs[e.blob] = append(c.needs[e.blob], e)
+		c.needs[e.blob] = max(c.needs[e.blob], e.off+e.n)
 	}
 }
 
@@ -298,10 +299,39 @@ func (c *checker) blobs(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			c.problem("blob %s: %v", id, err)
+			c.bad[id] = err
 		}
 	}
-	return c.orphans(ctx)
+	return errors.Join(c.blame(), c.orphans(ctx))
+}
+
+// blame names the objects and parts that need a bad blob. It walks over all of them, which only
+// damage makes necessary.
+func (c *checker) blame() error {
+	if len(c.bad) == 0 {
+		return nil
+	}
+	blame := func(what string, extents []extent) {
+		for _, id := range blobsOf(extents) {
+			if err := c.bad[id]; err != nil {
+				c.problem("%s: blob %s: %v", what, id, err)
+			}
+		}
+	}
+	return errors.Join(walk(c.snap, []byte{kindObject}, func(r meta.Row) error {
+		o, err := decodeObject(r.Val)
+		if bucket, known := c.owner(r.Key); err == nil && known == nil { // else it was reported before
+			blame(fmt.Sprintf("object %s/%q", c.buckets[bucket], r.Key[9:]), o.extents)
+		}
+		return nil
+	}), walk(c.snap, []byte{kindPart}, func(r meta.Row) error {
+		p, err := decodePart(r.Val)
+		n, known := partNumber(r.Key)
+		if err == nil && known == nil { // as above
+			blame(fmt.Sprintf("part %d of %s", n, c.owners[ref(r.Key[1:1+refLen])]), p.extents)
+		}
+		return nil
+	}))
 }
 
 // read checks the whole blob, and that it is as long as its extents say.
@@ -312,10 +342,8 @@ func (c *checker) read(ctx context.Context, id blob.ID) error {
 	}
 	n, err := io.Copy(io.Discard, r)
 	c.report.Bytes += n
-	for _, e := range c.needs[id] {
-		if err == nil && e.off+e.n > n {
-			err = fmt.Errorf("has %d bytes, an extent ends at %d", n, e.off+e.n)
-		}
+	if end := c.needs[id]; err == nil && end > n {
+		err = fmt.Errorf("has %d bytes, an extent ends at %d", n, end)
 	}
 	return errors.Join(err, r.Close())
 }

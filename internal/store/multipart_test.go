@@ -283,7 +283,7 @@ func TestCopyPartAndAbort(t *testing.T) {
 	if err := s.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if n := countBlobs(t, fsys, s); n != 1 {
+	if n := countBlobs(t, fsys); n != 1 {
 		t.Errorf("%d blobs are left after an abort; want 1", n)
 	}
 	checkClean(t, s)

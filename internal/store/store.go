@@ -78,6 +78,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 }
 
 func (s *Store) start(ctx context.Context) error {
+	if err := s.checkEpochs(ctx); err != nil {
+		return err
+	}
 	if err := s.takeEpoch(ctx); err != nil {
 		return err
 	}
@@ -92,6 +95,30 @@ func (s *Store) Close() error {
 	s.stop()
 	s.worker.Wait()
 	return errors.Join(s.meta.Close(), s.blobs.Close())
+}
+
+// ErrMismatch is returned by Open when the blobs are not those of the metadata. Nothing was changed.
+var ErrMismatch = errors.New("blobs and metadata do not belong together")
+
+// checkEpochs refuses blobs of an epoch that the metadata does not know. Metadata that is empty or older than the blobs
+// would take them for orphans and delete them.
+func (s *Store) checkEpochs(ctx context.Context) error {
+	epochs, err := s.blobs.Epochs(ctx)
+	if err != nil {
+		return err
+	}
+	return s.view(ctx, func(snap meta.Snapshot) error {
+		for _, e := range epochs {
+			_, ok, err := snap.Get(epochKey(e))
+			if err != nil {
+				return err
+			}
+			if !ok {
+				return fmt.Errorf("%w: there are blobs of epoch %d, which the metadata does not know; is it missing, or an older copy?", ErrMismatch, e)
+			}
+		}
+		return nil
+	})
 }
 
 // takeEpoch makes this start of the store the owner of a number that no start had before.

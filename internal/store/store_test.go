@@ -209,14 +209,14 @@ func TestOverwrittenAndDeletedBytesAreGivenBack(t *testing.T) {
 	if err := s.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if n := countBlobs(t, fsys, s); n != 1 {
+	if n := countBlobs(t, fsys); n != 1 {
 		t.Errorf("%d blobs are left; want 1", n)
 	}
 	wantObject(t, b, "a", "version 9")
 }
 
 // countBlobs counts the files of blobs.
-func countBlobs(t *testing.T, fsys vfs.FS, _ *store.Store) int {
+func countBlobs(t *testing.T, fsys vfs.FS) int {
 	t.Helper()
 	var count func(dir string) int
 	count = func(dir string) int {
@@ -441,6 +441,11 @@ func TestUsersAndKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, name := range []string{"", " ", "bob ", "\xff", "a\nb", strings.Repeat("x", 65)} {
+		if _, err := s.CreateUser(ctx, name); err == nil {
+			t.Errorf("the user name %q was accepted", name)
+		}
+	}
 	if _, err := s.CreateUser(ctx, "alice"); !errors.Is(err, store.ErrUserExists) {
 		t.Errorf("create alice again: %v; want ErrUserExists", err)
 	}
@@ -524,11 +529,41 @@ func TestFsckFindsAFlippedBit(t *testing.T) {
 	put(t, b, "a", strings.Repeat("x", 100_000))
 	flip(t, fsys, "blobs")
 	r, err := s.Check(t.Context())
-	if err != nil || r.Clean() {
-		t.Errorf("check = %+v, %v; want a problem", r, err)
+	if err != nil || len(r.Problems) != 1 || !strings.HasPrefix(r.Problems[0], `object test-bucket/"a": blob `) {
+		t.Errorf("check = %+v, %v; want one problem that names the object", r, err)
 	}
 	if _, err := get(t, b, "a"); err == nil || fault.CodeOf(err) != fault.InternalError {
 		t.Errorf("get of a damaged object: %v; want an internal error", err)
+	}
+}
+
+// TestMetadataThatDoesNotKnowTheBlobsIsRefused stands for a volume that is not mounted, or half a restore: the
+// blobs must not be taken for orphans.
+func TestMetadataThatDoesNotKnowTheBlobsIsRefused(t *testing.T) {
+	fsys := vfs.NewMem()
+	s := open(t, fsys)
+	put(t, makeBucket(t, s, "test-bucket"), "a", "x")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := fsys.RemoveAll("meta"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		m, err := pebblemeta.Open(pebblemeta.Options{FS: fsys, Dir: "meta"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := fileblob.Open(fsys, "blobs")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.Open(t.Context(), store.Options{Meta: m, Blobs: b}); !errors.Is(err, store.ErrMismatch) {
+			t.Fatalf("open without the metadata: %v; want ErrMismatch", err)
+		}
+	}
+	if n := countBlobs(t, fsys); n != 1 {
+		t.Errorf("%d blobs are left; want 1", n)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/oisproject/ois/internal/meta"
 )
@@ -59,8 +61,8 @@ func newUser(u User) *meta.Change {
 
 // CreateUser makes a user. Names are unique; the id is made up.
 func (s *Store) CreateUser(ctx context.Context, name string) (User, error) {
-	if name == "" || len(name) > maxUserName || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return User{}, fmt.Errorf("user name %q is not allowed; allowed: 1 to %d bytes without control characters", name, maxUserName)
+	if !allowedName(name) {
+		return User{}, fmt.Errorf("user name %q is not allowed; allowed: 1 to %d bytes of UTF-8 without control characters, and no blanks at the ends", name, maxUserName)
 	}
 	var u User
 	err := s.retry(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
@@ -77,6 +79,11 @@ func (s *Store) CreateUser(ctx context.Context, name string) (User, error) {
 		return newUser(u), nil
 	})
 	return u, err
+}
+
+func allowedName(name string) bool {
+	return name != "" && len(name) <= maxUserName && utf8.ValidString(name) && name == strings.TrimSpace(name) &&
+		!strings.ContainsFunc(name, unicode.IsControl)
 }
 
 // ListUsers returns all users, ordered by id.
