@@ -58,8 +58,12 @@ func (x *exchange) readObject(o *store.Object, in *op.GetObjectInput) (*op.GetOb
 		out.Status = http.StatusPartialContent
 		out.ContentRange = span.ContentRange(info.Size)
 	}
+	r, err := o.Open(x.context(), span.Off, span.Len)
+	if err != nil {
+		return nil, err
+	}
 	out.ContentLength = span.Len
-	out.Body = &objectBody{ReadCloser: o.Open(x.context(), span.Off, span.Len), object: o}
+	out.Body = &objectBody{ReadCloser: r, object: o}
 	return out, nil
 }
 

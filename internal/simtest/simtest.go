@@ -240,7 +240,10 @@ func check(ctx context.Context, b *store.Bucket, key string, states ...uint64) e
 		return err
 	}
 	defer o.Close()
-	r := o.Open(ctx, 0, o.Info().Size)
+	r, err := o.Open(ctx, 0, o.Info().Size)
+	if err != nil {
+		return fmt.Errorf("%s: %w", key, err)
+	}
 	data, err := io.ReadAll(r)
 	if err := errors.Join(err, r.Close()); err != nil {
 		return fmt.Errorf("%s: %w", key, err)

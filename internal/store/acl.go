@@ -40,7 +40,7 @@ func (b *Bucket) PutBucketACL(ctx context.Context, in *op.PutBucketACLInput) (*o
 		row := now.row
 		row.grants = grants
 		c.guard(meta.Live, liveKey(b.row.id))
-		c.Guards = append(c.Guards, meta.Guard{Key: bucketKey(b.name), Kind: meta.RevIs, Rev: now.rev})
+		c.still(bucketKey(b.name), now.rev)
 		c.set(bucketKey(b.name), row.encode())
 		return c.done(), nil
 	})

@@ -38,7 +38,7 @@ func (s *Store) receive(ctx context.Context, r io.Reader, length int64, contentM
 	if length > MaxBody {
 		return nil, tooLarge()
 	}
-	if r == nil {
+	if r == nil || length == 0 {
 		r = bytes.NewReader(nil)
 	}
 	in := &intake{r: r, left: MaxBody, sum: md5.New()}

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -115,7 +114,7 @@ func (s *Store) PutBucket(ctx context.Context, user, zone string, in *op.PutBuck
 	if err := checkBucketName(in.Bucket); err != nil {
 		return nil, err
 	}
-	row := bucketRow{id: uint64(s.epoch)<<32 | s.seq.Add(1)&(1<<32-1), owner: user, zone: zone, created: s.now()}
+	row := bucketRow{owner: user, zone: zone, created: s.now()}
 	err := s.retry(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
 		if _, ok, err := snap.Get(bucketKey(in.Bucket)); err != nil {
 			return nil, err
@@ -130,12 +129,12 @@ func (s *Store) PutBucket(ctx context.Context, user, zone string, in *op.PutBuck
 			return nil, fault.Newf(fault.InvalidAccessKeyID, "user %q does not exist any more", user)
 		}
 		var c change
+		row.id = uint64(s.epoch)<<32 | s.seq.Add(1)&(1<<32-1)
 		c.guard(meta.Absent, bucketKey(in.Bucket))
+		c.guard(meta.Absent, liveKey(row.id)) // the sequence may have come round
 		c.set(bucketKey(in.Bucket), row.encode())
 		c.set(liveKey(row.id), []byte(in.Bucket))
-		// The user's row gets a new revision, so that the user cannot be deleted beside this.
-		c.unchanged(userKey(user), owner, true)
-		c.set(userKey(user), bytes.Clone(owner.Val))
+		c.touch(userKey(user), owner) // so that the user cannot be deleted beside this
 		return c.done(), nil
 	})
 	if err != nil {
@@ -199,7 +198,13 @@ func (b *Bucket) DeleteBucket(ctx context.Context, _ *op.DeleteBucketInput) (*op
 	if err := b.checkEmpty(ctx); err != nil {
 		return nil, err
 	}
-	if err := b.close(ctx); err != nil {
+	err := b.close(ctx)
+	for errors.Is(err, errSettling) { // another deletion decides: it may yet find the bucket full
+		if err = sleep(ctx, time.Millisecond); err == nil {
+			err = b.close(ctx)
+		}
+	}
+	if err != nil {
 		return nil, err
 	}
 	// A closed bucket must not stay behind when the client goes away.
@@ -215,13 +220,16 @@ func (b *Bucket) close(ctx context.Context) error {
 		if err != nil {
 			return nil, err
 		}
-		if now.row.id != b.row.id || now.row.closing {
+		if now.row.id != b.row.id {
 			return nil, noBucket(b.name)
+		}
+		if now.row.closing {
+			return nil, errSettling
 		}
 		var c change
 		row := now.row
 		row.closing = true
-		c.Guards = append(c.Guards, meta.Guard{Key: bucketKey(b.name), Kind: meta.RevIs, Rev: now.rev})
+		c.still(bucketKey(b.name), now.rev)
 		c.set(bucketKey(b.name), row.encode())
 		c.drop(liveKey(row.id))
 		return c.done(), nil
@@ -237,14 +245,14 @@ func (b *Bucket) settle(ctx context.Context) error {
 	}
 	err := b.store.retry(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
 		now, err := b.store.bucketIn(snap, b.name)
-		if err != nil {
+		if fault.CodeOf(err) == fault.BucketNotExists {
+			return nil, nil // somebody else has ended it
+		}
+		if err != nil || now.row.id != b.row.id || !now.row.closing {
 			return nil, err
 		}
-		if now.row.id != b.row.id || !now.row.closing {
-			return nil, nil
-		}
 		var c change
-		c.Guards = append(c.Guards, meta.Guard{Key: bucketKey(b.name), Kind: meta.RevIs, Rev: now.rev})
+		c.still(bucketKey(b.name), now.rev)
 		if full == nil {
 			c.drop(bucketKey(b.name))
 			return c.done(), dropCounters(snap, &c, b.row.id)

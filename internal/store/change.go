@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"slices"
@@ -25,7 +26,18 @@ func (c *change) unchanged(key []byte, row meta.Row, ok bool) {
 		c.guard(meta.Absent, key)
 		return
 	}
-	c.Guards = append(c.Guards, meta.Guard{Key: key, Kind: meta.RevIs, Rev: row.Rev})
+	c.still(key, row.Rev)
+}
+
+// still demands that the row at key has the revision that was read.
+func (c *change) still(key []byte, rev uint64) {
+	c.Guards = append(c.Guards, meta.Guard{Key: key, Kind: meta.RevIs, Rev: rev})
+}
+
+// touch gives the row at key a new revision, so that of two changes that read it only one can happen.
+func (c *change) touch(key []byte, row meta.Row) {
+	c.unchanged(key, row, true)
+	c.set(key, bytes.Clone(row.Val))
 }
 
 func (c *change) set(key, val []byte) { c.Sets = append(c.Sets, meta.KV{Key: key, Val: val}) }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/md5"
 	"errors"
 	"fmt"
 	"strings"
@@ -17,7 +18,7 @@ var ErrSourceChanged = errors.New("source changed")
 
 // CopyObject makes an object with the bytes of src. No byte is moved: both share the blobs, whatever their size.
 func (b *Bucket) CopyObject(ctx context.Context, src *Object, in *op.CopyObjectInput) (*op.CopyObjectOutput, error) {
-	row, err := copyRow(src, in)
+	row, err := copyRow(src, b.row.id, in)
 	if err != nil {
 		return nil, err
 	}
@@ -45,8 +46,8 @@ func (b *Bucket) CopyObject(ctx context.Context, src *Object, in *op.CopyObjectI
 	return &op.CopyObjectOutput{ETag: quote(row.etag)}, nil
 }
 
-// copyRow decides what the copy keeps of its source and takes from the request.
-func copyRow(src *Object, in *op.CopyObjectInput) (objectRow, error) {
+// copyRow decides what the copy into a bucket keeps of its source and takes from the request.
+func copyRow(src *Object, target uint64, in *op.CopyObjectInput) (objectRow, error) {
 	row := src.row
 	if row.size > MaxBody {
 		return row, fault.Newf(fault.EntityTooLarge, "the source has %d bytes; a copy takes up to %d, copy larger ones part by part", row.size, int64(MaxBody))
@@ -58,7 +59,7 @@ func copyRow(src *Object, in *op.CopyObjectInput) (objectRow, error) {
 	row.class = class
 	switch strings.ToUpper(in.MetadataDirective) {
 	case "", "COPY":
-		if in.StorageClass == "" && src.key == in.Key && src.bucket.name == in.Bucket {
+		if in.StorageClass == "" && src.key == in.Key && src.bucket.row.id == target {
 			row.class = src.row.class // a copy onto itself that asks for nothing changes nothing
 		}
 		return row, nil
@@ -93,6 +94,9 @@ func (b *Bucket) MoveObject(ctx context.Context, src *Object, in *op.MoveObjectI
 		c.drop(objectKey(src.bucket.row.id, src.key))
 		c.count(src.bucket.row.id, row.class, row.size, -1)
 		if src.bucket.row.id != b.row.id {
+			if err := src.bucket.checkLive(snap); err != nil {
+				return nil, err
+			}
 			c.guard(meta.Live, liveKey(src.bucket.row.id))
 		}
 		if err := c.replace(snap, b.row.id, in.Key, &row); err != nil {
@@ -153,10 +157,17 @@ func (b *Bucket) CopyPart(ctx context.Context, src *Object, off, n int64, in *op
 	if err != nil {
 		return nil, err
 	}
-	part := partRow{size: n, etag: src.row.etag, extents: cut(src.extents, off, n)}
+	pieces, err := src.extents(ctx, off, n)
+	if err != nil {
+		return nil, err
+	}
+	if len(pieces) > maxExtents {
+		return nil, fault.Newf(fault.InvalidRequest, "the range has %d pieces; allowed: %d, copy it in several parts", len(pieces), maxExtents)
+	}
+	part := partRow{size: n, etag: src.row.etag, extents: pieces}
 	if n != src.row.size {
 		// Not an MD5 and not like one: the bytes are not read for it.
-		part.etag = fmt.Sprintf("%s-%d-%d", src.row.etag, off, n)
+		part.etag = fmt.Sprintf("%x-%d-%d", md5.Sum([]byte(src.row.etag)), off, n)
 	}
 	err = b.putPart(ctx, in.Key, id, in.PartNumber, &part, func(snap meta.Snapshot, c *change) error {
 		return c.stillThere(snap, src)

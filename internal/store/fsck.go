@@ -43,7 +43,8 @@ func (s *Store) Check(ctx context.Context) (*Report, error) {
 	c := &checker{
 		store: s, snap: snap, report: &Report{Problems: []string{}},
 		buckets: make(map[uint64]string), counts: make(map[string]int64),
-		held: make(map[string]bool), needs: make(map[blob.ID]int64), bad: make(map[blob.ID]error), owners: make(map[ref]string),
+		held: make(map[string]bool), needs: make(map[blob.ID]int64), bad: make(map[blob.ID]error), owners: make(map[ref]partOwner),
+		alive: make(map[ref]bool),
 	}
 	err = c.run(ctx)
 	return c.report, errors.Join(err, snap.Close())
@@ -60,7 +61,8 @@ type checker struct {
 	held    map[string]bool   // keys of the reference rows there should be
 	needs   map[blob.ID]int64 // the end of what is read of each blob
 	bad     map[blob.ID]error // blobs that cannot be read as they should
-	owners  map[ref]string    // whose part rows there may be
+	owners  map[ref]partOwner // whose part rows there may be
+	alive   map[ref]bool      // refs met so far: true if something lives under them, false if they are garbage
 }
 
 func (c *checker) problem(format string, args ...any) {
@@ -175,10 +177,25 @@ func (c *checker) object(r meta.Row) error {
 		c.problem("%s: has %d bytes in its extents, want %d", name, n, o.size)
 	}
 	if o.parts {
-		c.owners[o.ref] = name
+		c.owners[o.ref] = partOwner{name: name}
 	}
+	c.lives(o.ref)
 	c.need(o.ref, o.extents)
 	return nil
+}
+
+// A partOwner is what part rows belong to.
+type partOwner struct {
+	name string
+	dead bool // it is garbage
+}
+
+// lives notes that something lives under a ref, which nothing else may have.
+func (c *checker) lives(r ref) {
+	if _, met := c.alive[r]; met {
+		c.problem("ref %s stands in two rows that exclude each other", r)
+	}
+	c.alive[r] = true
 }
 
 // need notes that owner holds the blobs of extents.
@@ -200,7 +217,8 @@ func (c *checker) upload(r meta.Row) error {
 		return err
 	}
 	c.report.Uploads++
-	c.owners[id] = fmt.Sprintf("upload %s of %q", id, key)
+	c.lives(id)
+	c.owners[id] = partOwner{name: fmt.Sprintf("upload %s of %q", id, key)}
 	_, err = decodeUpload(r.Val)
 	return err
 }
@@ -214,8 +232,12 @@ func (c *checker) garbage(r meta.Row) error {
 	if copy(id[:], r.Key[9:]) != refLen {
 		return errors.New("key is too short")
 	}
+	if c.alive[id] {
+		return errors.New("gives back what is alive")
+	}
+	c.alive[id] = false
 	if g.parts {
-		c.owners[id] = "garbage"
+		c.owners[id] = partOwner{name: "garbage", dead: true}
 	}
 	// A crash of the sweeper may have deleted these blobs already.
 	for _, b := range blobsOf(g.extents) {
@@ -242,12 +264,13 @@ func (c *checker) part(r meta.Row) error {
 	if n := total(p.extents); n != p.size {
 		c.problem("row %q: part has %d bytes in its extents, want %d", r.Key, n, p.size)
 	}
-	if owner == "garbage" {
+	if owner.dead {
 		for _, b := range blobsOf(p.extents) {
 			c.held[string(refKey(b, p.ref))] = true
 		}
 		return nil
 	}
+	c.lives(p.ref)
 	c.need(p.ref, p.extents)
 	return nil
 }
@@ -328,7 +351,7 @@ func (c *checker) blame() error {
 		p, err := decodePart(r.Val)
 		n, known := partNumber(r.Key)
 		if err == nil && known == nil { // as above
-			blame(fmt.Sprintf("part %d of %s", n, c.owners[ref(r.Key[1:1+refLen])]), p.extents)
+			blame(fmt.Sprintf("part %d of %s", n, c.owners[ref(r.Key[1:1+refLen])].name), p.extents)
 		}
 		return nil
 	}))

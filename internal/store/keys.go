@@ -11,18 +11,17 @@ import (
 
 // The first byte of a key says what its row is; docs/format.md tells the rest.
 const (
-	kindBucket   = 'b' // b <bucket name>                         bucketRow
-	kindLive     = 'i' // i <bucket id>                           bucket name; there while the bucket takes writes
-	kindObject   = 'o' // o <bucket id> <object key>              objectRow
-	kindUpload   = 'u' // u <bucket id> <escaped key> 00 00 <ref> uploadRow
-	kindPart     = 'p' // p <ref of upload or object> <number>    partRow
-	kindRef      = 'r' // r <blob id> <ref>                       empty: ref needs the blob
-	kindGarbage  = 'g' // g <due> <ref>                           garbageRow: what ref held is to be given back
-	kindCounter  = 'c' // c <bucket id> <class> <what>            counter
-	kindEpoch    = 'l' // l <epoch>                               epochRow
-	kindUser     = 'w' // w <user id>                             userRow
-	kindKey      = 'k' // k <access key id>                       keyRow
-	kindSequence = 's' // s <name>                                numbers handed out in steps
+	kindBucket  = 'b' // b <bucket name>                         bucketRow
+	kindLive    = 'i' // i <bucket id>                           bucket name; there while the bucket takes writes
+	kindObject  = 'o' // o <bucket id> <object key>              objectRow
+	kindUpload  = 'u' // u <bucket id> <escaped key> 00 00 <ref> uploadRow
+	kindPart    = 'p' // p <ref of upload or object> <number>    partRow
+	kindRef     = 'r' // r <blob id> <ref>                       empty: ref needs the blob
+	kindGarbage = 'g' // g <due> <ref>                           garbageRow: what ref held is to be given back
+	kindCounter = 'c' // c <bucket id> <class> <what>            counter
+	kindEpoch   = 'l' // l <epoch>                               epochRow
+	kindUser    = 'w' // w <user id>                             userRow
+	kindKey     = 'k' // k <access key id>                       keyRow
 )
 
 // A ref names one stored incarnation of an object, a part or an upload. It

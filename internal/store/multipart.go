@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"crypto/md5"
 	"encoding/hex"
@@ -15,6 +16,9 @@ import (
 // maxInlineExtents is how many extents an object row holds; an object with more takes over
 // the part rows of its upload, so that listing rows stay narrow.
 const maxInlineExtents = 8
+
+// maxExtents is how many extents an object may have: what a GET keeps in memory, and a copy puts into one change.
+const maxExtents = 1 << 16
 
 // InitiateMultipartUpload starts an upload. Several of one key may go on at once.
 func (b *Bucket) InitiateMultipartUpload(ctx context.Context, in *op.InitiateMultipartUploadInput) (*op.InitiateMultipartUploadOutput, error) {
@@ -97,7 +101,8 @@ func (b *Bucket) UploadMultipart(ctx context.Context, in *op.UploadMultipartInpu
 func (b *Bucket) putPart(ctx context.Context, key string, id ref, number int64, part *partRow, also func(meta.Snapshot, *change) error) error {
 	at := partKey(id, uint32(number))
 	err := b.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
-		if _, _, _, err := b.upload(snap, key, id.String()); err != nil {
+		_, upload, _, err := b.upload(snap, key, id.String())
+		if err != nil {
 			return nil, err
 		}
 		var c change
@@ -115,7 +120,9 @@ func (b *Bucket) putPart(ctx context.Context, key string, id ref, number int64, 
 			}
 		}
 		part.ref, part.created = b.store.newRef(), b.store.now()
+		// The upload's row gets a new revision, so that a Complete which has not seen this part cannot pass.
 		c.guard(meta.Live, uploadKey(b.row.id, key, id))
+		c.set(uploadKey(b.row.id, key, id), bytes.Clone(upload.Val))
 		c.refer(part.ref, part.extents)
 		c.set(at, part.encode())
 		return c.done(), nil
@@ -247,7 +254,8 @@ func checkPartList(parts []op.CompletedPart) error {
 	return nil
 }
 
-// An assembly makes an object of an upload's parts.
+// An assembly makes an object of an upload's parts. They are what the snapshot has: each part
+// changes the upload's row, whose revision the change is guarded by.
 type assembly struct {
 	change
 	snap   meta.Snapshot
@@ -276,7 +284,6 @@ func (a *assembly) assemble(want []op.CompletedPart) error {
 		if err := checkETag(want[next], p.etag); err != nil {
 			return err
 		}
-		a.unchanged(r.Key, r, true)
 		a.used = append(a.used, p)
 		extents += len(p.extents)
 		next++
@@ -289,7 +296,6 @@ func (a *assembly) assemble(want []op.CompletedPart) error {
 		return fault.Newf(fault.InvalidRequest, "part %d was not uploaded", want[next].PartNumber)
 	}
 	for _, r := range dropped {
-		a.unchanged(r.Key, r, true)
 		a.drop(r.Key)
 		if err := a.discardPart(r); err != nil {
 			return err
@@ -310,6 +316,9 @@ func (a *assembly) join(want []op.CompletedPart, extents int) error {
 	}
 	if a.object.size > MaxObject {
 		return fault.Newf(fault.EntityTooLarge, "the parts have %d bytes together; allowed: %d", a.object.size, int64(MaxObject))
+	}
+	if extents > maxExtents {
+		return fault.Newf(fault.InvalidRequest, "the parts have %d pieces together; allowed: %d", extents, maxExtents)
 	}
 	if a.object.etag == "" {
 		a.object.etag = fmt.Sprintf("%x-%d", sum.Sum(nil), len(a.used))

@@ -94,7 +94,10 @@ func checkRange(t *testing.T, b *store.Bucket, key string, want []byte, off, n i
 		t.Fatal(err)
 	}
 	defer o.Close()
-	r := o.Open(t.Context(), off, n)
+	r, err := o.Open(t.Context(), off, n)
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer r.Close()
 	got, err := io.ReadAll(r)
 	if err != nil || !bytes.Equal(got, want[off:off+n]) {

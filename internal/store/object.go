@@ -34,12 +34,11 @@ type ObjectInfo struct {
 // An Object is one incarnation of an object, held for reading: its bytes stay
 // readable until Close, whatever becomes of its key.
 type Object struct {
-	bucket  *Bucket
-	key     string
-	rev     uint64
-	row     objectRow
-	extents []extent
-	close   sync.Once
+	bucket *Bucket
+	key    string
+	rev    uint64
+	row    objectRow
+	close  sync.Once
 }
 
 // Object looks an object up. The caller closes it.
@@ -57,10 +56,8 @@ func (b *Bucket) Object(ctx context.Context, key string) (*Object, error) {
 		if o.row, err = decodeObject(row.Val); err != nil {
 			return fmt.Errorf("object %s/%q: %w", b.name, key, err)
 		}
-		if o.extents, err = o.row.allExtents(snap); err == nil {
-			b.store.pins.add(o.row.ref)
-		}
-		return err
+		b.store.pins.add(o.row.ref)
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -103,8 +100,24 @@ func (o *Object) Info() ObjectInfo {
 
 // Open returns a reader over n bytes from off, which must lie within the object. Every
 // byte is checked before Read returns it. The object must stay open until the reader is closed.
-func (o *Object) Open(ctx context.Context, off, n int64) io.ReadCloser {
-	return &extentReader{ctx: ctx, object: o, rest: cut(o.extents, off, n)}
+func (o *Object) Open(ctx context.Context, off, n int64) (io.ReadCloser, error) {
+	extents, err := o.extents(ctx, off, n)
+	if err != nil {
+		return nil, err
+	}
+	return &extentReader{ctx: ctx, object: o, rest: extents, left: n}, nil
+}
+
+// extents returns where n bytes from off are. A held object keeps its part rows, so that any snapshot has them.
+func (o *Object) extents(ctx context.Context, off, n int64) (extents []extent, err error) {
+	err = o.bucket.store.view(ctx, func(snap meta.Snapshot) error {
+		extents, err = o.row.allExtents(snap)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("object %s/%q: %w", o.bucket.name, o.key, err)
+	}
+	return cut(extents, off, n), nil
 }
 
 // PutObject stores an object. Its body is read to the end.
@@ -187,7 +200,8 @@ func (b *Bucket) DeleteMultipleObjects(ctx context.Context, in *op.DeleteMultipl
 		if o.Key == "" {
 			return nil, fault.Newf(fault.InvalidRequest, "objects[%d] has no key", i)
 		}
-		if IsCurrent(o.VersionID) { // another version does not exist: it is already gone
+		// What cannot exist is already gone: another version, or a key that cannot be written.
+		if IsCurrent(o.VersionID) && checkKey(o.Key) == nil {
 			keys[o.Key] = true
 		}
 	}

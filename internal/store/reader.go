@@ -28,19 +28,26 @@ func cut(list []extent, off, n int64) []extent {
 	return part
 }
 
+var errClosed = errors.New("reader is closed")
+
 // An extentReader reads extents one after another.
 type extentReader struct {
-	ctx    context.Context
+	ctx    context.Context // of the request: Read has none
 	object *Object
 	rest   []extent
 	open   io.ReadCloser // over rest[0]; nil before its first byte
+	left   int64         // bytes that are still to come
 	err    error
 }
 
 func (r *extentReader) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, r.err
+	}
 	for r.err == nil {
 		if len(r.rest) == 0 {
-			return 0, io.EOF
+			r.end()
+			break
 		}
 		if r.open == nil {
 			r.openFirst()
@@ -54,11 +61,20 @@ func (r *extentReader) Read(p []byte) (int, error) {
 		if err != nil {
 			r.fail(err)
 		}
-		if n > 0 {
+		if r.left -= int64(n); n > 0 {
 			return n, nil
 		}
 	}
 	return 0, r.err
+}
+
+// end ends the reader behind its last extent. An object whose extents hold less than its size is damaged.
+func (r *extentReader) end() {
+	if r.left > 0 {
+		r.fail(fmt.Errorf("%w: its last %d bytes are nowhere", blob.ErrCorrupt, r.left))
+		return
+	}
+	r.err = io.EOF
 }
 
 func (r *extentReader) openFirst() {
@@ -77,12 +93,14 @@ func (r *extentReader) fail(err error) {
 	r.err = fmt.Errorf("object %s/%q: %w", o.bucket.name, o.key, err)
 	if errors.Is(err, blob.ErrCorrupt) || errors.Is(err, blob.ErrNotExist) {
 		o.bucket.store.log.ErrorContext(r.ctx, "object is damaged", slog.String("bucket", o.bucket.name), slog.String("key", o.key),
-			slog.String("blob", r.rest[0].blob.String()), slog.Any("error", err))
+			slog.Any("error", err))
 	}
 }
 
 func (r *extentReader) Close() error {
-	r.rest = nil
+	if r.err == nil {
+		r.err = errClosed
+	}
 	if r.open == nil {
 		return nil
 	}

@@ -91,7 +91,10 @@ func get(t *testing.T, b *store.Bucket, key string) (string, error) {
 		return "", err
 	}
 	defer o.Close()
-	r := o.Open(t.Context(), 0, o.Info().Size)
+	r, err := o.Open(t.Context(), 0, o.Info().Size)
+	if err != nil {
+		return "", err
+	}
 	data, err := io.ReadAll(r)
 	return string(data), errors.Join(err, r.Close())
 }
@@ -130,7 +133,13 @@ func TestObjectComesBackAsItWasPut(t *testing.T) {
 	if i.Size != 10 || i.ETag != out.ETag || i.StorageClass != "STANDARD_IA" || i.ContentType != "text/plain" || i.CacheControl != "no-store" || i.Metadata["author"] != "team a" {
 		t.Errorf("info = %+v", i)
 	}
-	r := o.Open(t.Context(), 6, 3)
+	r, err := o.Open(t.Context(), 6, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := r.Read(nil); n != 0 || err != nil {
+		t.Errorf("read of nothing = %d, %v", n, err)
+	}
 	if got, err := io.ReadAll(r); string(got) != "ois" || err != nil {
 		t.Errorf("bytes 6 to 8 = %q, %v; want %q", got, err, "ois")
 	}
@@ -254,7 +263,10 @@ func TestReaderKeepsWhatItReads(t *testing.T) {
 	if err := s.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	r := o.Open(t.Context(), 0, o.Info().Size)
+	r, err := o.Open(t.Context(), 0, o.Info().Size)
+	if err != nil {
+		t.Fatal(err)
+	}
 	got, err := io.ReadAll(r)
 	if err != nil || string(got) != data {
 		t.Errorf("an object replaced while it was read gave %d bytes, %v; want %d", len(got), err, len(data))

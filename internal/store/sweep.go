@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,8 +13,10 @@ import (
 )
 
 const (
-	sweepBatch    = 256              // garbage rows or parts of one change
-	sweepInterval = 10 * time.Second // how often the sweeper looks when nobody wakes it
+	sweepBatch    = 256                    // garbage rows of one change
+	sweepRows     = 4096                   // part and reference rows of one change, and those of one part more
+	sweepInterval = 10 * time.Second       // how often the sweeper looks when nobody wakes it
+	sweepPause    = 100 * time.Millisecond // how long garbage gathers once it was woken
 )
 
 // wakeSweeper tells the sweeper that there may be garbage. It never blocks.
@@ -24,46 +27,61 @@ func (s *Store) wakeSweeper() {
 	}
 }
 
-// sweepLoop first removes the orphans of earlier epochs, then gives back garbage as it comes.
+// sweepLoop gives back garbage as it comes. At its start, and again at its ticks until they succeed, it also removes
+// the orphans of earlier epochs and ends deletions of buckets that were cut off.
 func (s *Store) sweepLoop(ctx context.Context) {
-	orphans := true
 	tick := time.NewTicker(sweepInterval)
 	defer tick.Stop()
-	for {
-		if orphans {
-			if err := s.sweepOrphans(ctx); err == nil {
-				orphans = false
-			} else if ctx.Err() == nil {
-				s.log.ErrorContext(ctx, "sweep orphans", slog.Any("error", err))
-			}
+	for orphans, ticked := true, true; ; {
+		if orphans && ticked {
+			orphans = s.attempt(ctx, "sweep orphans", s.sweepOrphans) != nil
 		}
-		if err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
-			s.log.ErrorContext(ctx, "sweep", slog.Any("error", err))
+		if ticked {
+			_ = s.attempt(ctx, "end deletions of buckets", s.settleClosing) // it is logged, and tried again
 		}
+		_ = s.attempt(ctx, "sweep", s.Sweep) // as above
 		select {
 		case <-ctx.Done():
 			return
 		case <-s.wake:
+			ticked = false
+			_ = sleep(ctx, sweepPause) // the loop ends by itself
 		case <-tick.C:
+			ticked = true
 		}
 	}
 }
 
-// Sweep gives back all garbage that no reader holds. It runs by itself; a test
+// attempt does some work of the background and logs what goes wrong.
+func (s *Store) attempt(ctx context.Context, what string, work func(context.Context) error) error {
+	err := work(ctx)
+	if err != nil && ctx.Err() == nil {
+		s.log.ErrorContext(ctx, what, slog.Any("error", err))
+	}
+	return err
+}
+
+// Sweep gives back all garbage that no reader holds; what one holds is left for later. It runs by itself; a test
 // or an operator may call it to have it done now.
 func (s *Store) Sweep(ctx context.Context) error {
 	s.swept.Lock()
 	defer s.swept.Unlock()
+	var failed error
 	for from := []byte{kindGarbage}; from != nil; {
-		var err error
-		if from, err = s.sweepSome(ctx, from); err != nil {
-			return fmt.Errorf("sweep: %w", err)
+		next, err := s.sweepSome(ctx, from)
+		failed = errors.Join(failed, err)
+		if next != nil && bytes.Equal(next, from) && err != nil || ctx.Err() != nil {
+			break // the rest of this row fails again and again
 		}
+		from = next
+	}
+	if failed != nil {
+		return fmt.Errorf("sweep: %w", failed)
 	}
 	return nil
 }
 
-// A dead ref is what a garbage row tells, with all the blobs its refs need.
+// A dead ref is what a garbage row tells, with all that its refs need.
 type dead struct {
 	ref     ref
 	row     garbageRow
@@ -78,26 +96,31 @@ type holder struct {
 	owner ref
 }
 
-// sweepSome takes up to sweepBatch garbage rows from a key on and returns the key to go on from, nil at the end.
+// sweepSome takes some garbage rows from a key on and returns the key to go on from, nil at the end. An error about
+// some of them does not keep the others from being swept.
 //
 // Blobs are deleted before the rows that name them: a crash in between repeats the deletion, and nothing leaks. That
 // no other row refers to a blob is final once seen, for a reference is only ever made from a living one.
 func (s *Store) sweepSome(ctx context.Context, from []byte) (next []byte, err error) {
 	var list []dead
 	var gone []blob.ID
+	var bad error // about single rows
 	err = s.view(ctx, func(snap meta.Snapshot) error {
-		list, next, err = s.readGarbage(snap, from)
+		list, next, bad, err = s.readGarbage(snap, from)
 		if err != nil {
 			return err
 		}
 		gone, err = unreferenced(snap, list)
 		return err
 	})
-	if err != nil || len(list) == 0 {
-		return next, err
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return next, bad
 	}
 	if err := s.blobs.Delete(ctx, gone...); err != nil {
-		return nil, err
+		return next, errors.Join(bad, err)
 	}
 	var c change
 	for _, d := range list {
@@ -113,74 +136,84 @@ func (s *Store) sweepSome(ctx context.Context, from []byte) (next []byte, err er
 			c.drop(garbageKey(d.ref))
 		}
 	}
-	return next, s.meta.Apply(ctx, c.done())
+	return next, errors.Join(bad, s.meta.Apply(ctx, c.done()))
 }
 
-// readGarbage reads a batch of garbage rows that no reader holds.
-func (s *Store) readGarbage(snap meta.Snapshot, from []byte) (list []dead, next []byte, err error) {
+// readGarbage reads garbage rows from a key on, up to sweepBatch, and what goes with those that no reader holds,
+// up to about sweepRows. bad is about rows that cannot be read and are left out.
+func (s *Store) readGarbage(snap meta.Snapshot, from []byte) (list []dead, next []byte, bad, err error) {
+	var found []dead
 	var refs []ref
-	var rows []garbageRow
-	var failed error
 	err = snap.Walk(from, []byte{kindGarbage + 1}, func(r meta.Row) ([]byte, bool) {
-		if len(refs) == sweepBatch {
-			next = append([]byte(nil), r.Key...)
+		if len(found) == sweepBatch {
+			next = bytes.Clone(r.Key)
 			return nil, true
 		}
-		var id ref
-		copy(id[:], r.Key[9:])
-		g, err := decodeGarbage(r.Val)
-		refs, rows, failed = append(refs, id), append(rows, g), err
-		return nil, failed != nil
+		d := dead{}
+		copy(d.ref[:], r.Key[9:])
+		var failed error
+		if d.row, failed = decodeGarbage(r.Val); failed != nil {
+			bad = errors.Join(bad, fmt.Errorf("row %q: %w", r.Key, failed))
+			return nil, false
+		}
+		found, refs = append(found, d), append(refs, d.ref)
+		return nil, false
 	})
-	if err = errors.Join(failed, err); err != nil {
-		return nil, nil, err
+	if err != nil {
+		return nil, nil, bad, err
 	}
 	free := s.pins.unpinned(refs)
-	budget := sweepBatch
-	for i, id := range refs {
-		if !free[id] {
+	budget := sweepRows
+	for _, d := range found {
+		if !free[d.ref] {
 			continue
 		}
-		d := dead{ref: id, row: rows[i]}
-		if err := d.expand(snap, &budget); err != nil {
-			return nil, nil, err
+		if budget <= 0 {
+			return list, garbageKey(d.ref), bad, nil
+		}
+		if failed := d.expand(snap, &budget); failed != nil {
+			bad = errors.Join(bad, failed)
+			continue
 		}
 		list = append(list, d)
 		if d.rest {
 			break
 		}
 	}
-	return list, next, nil
+	return list, next, bad, nil
 }
 
 // expand finds the reference rows and part rows that go with a garbage row, as
-// many part rows as the budget allows.
+// many as the budget allows and those of one part more.
 func (d *dead) expand(snap meta.Snapshot, budget *int) error {
-	for _, id := range blobsOf(d.row.extents) {
-		d.holders = append(d.holders, holder{blob: id, owner: d.ref})
-	}
+	d.hold(d.ref, d.row.extents, budget)
 	if !d.row.parts {
 		return nil
 	}
 	var failed error
 	prefix := partPrefix(d.ref)
 	err := snap.Walk(prefix, successor(prefix), func(r meta.Row) ([]byte, bool) {
-		if *budget == 0 {
-			d.rest = true
+		if d.rest = *budget <= 0; d.rest {
 			return nil, true
 		}
-		*budget--
 		p, err := decodePart(r.Val)
 		if failed = err; failed != nil {
 			return nil, true
 		}
-		for _, id := range blobsOf(p.extents) {
-			d.holders = append(d.holders, holder{blob: id, owner: p.ref})
-		}
-		d.parts = append(d.parts, append([]byte(nil), r.Key...))
+		d.hold(p.ref, p.extents, budget)
+		d.parts = append(d.parts, bytes.Clone(r.Key))
 		return nil, false
 	})
 	return errors.Join(failed, err)
+}
+
+// hold notes the reference rows of owner.
+func (d *dead) hold(owner ref, extents []extent, budget *int) {
+	ids := blobsOf(extents)
+	for _, id := range ids {
+		d.holders = append(d.holders, holder{blob: id, owner: owner})
+	}
+	*budget -= 1 + len(ids)
 }
 
 // unreferenced returns the blobs that nothing but the dead refers to.
@@ -217,7 +250,7 @@ func unreferenced(snap meta.Snapshot, list []dead) ([]blob.ID, error) {
 
 // sweepOrphans deletes the blobs of ended epochs that no row refers to: what a crash left between writing the
 // bytes and publishing them. An ended epoch cannot publish any more, so one look is final; any
-// error ends it, and the next start looks again.
+// error ends it, and it is tried again later.
 func (s *Store) sweepOrphans(ctx context.Context) error {
 	epochs, err := s.blobs.Epochs(ctx)
 	if err != nil {

@@ -47,16 +47,16 @@ func (s *Store) ensureRoot(ctx context.Context) error {
 		if _, ok, err := snap.Get(userKey(RootUser)); ok || err != nil {
 			return nil, err
 		}
-		return newUser(User{ID: RootUser, Name: "root", Created: s.now()}), nil
+		return newUser(User{ID: RootUser, Name: "root", Created: s.now()}).done(), nil
 	})
 }
 
-func newUser(u User) *meta.Change {
-	var c change
+func newUser(u User) *change {
+	c := new(change)
 	row := userRow{name: u.Name, created: u.Created}
 	c.guard(meta.Absent, userKey(u.ID))
 	c.set(userKey(u.ID), row.encode())
-	return c.done()
+	return c
 }
 
 // CreateUser makes a user. Names are unique; the id is made up.
@@ -75,8 +75,14 @@ func (s *Store) CreateUser(ctx context.Context, name string) (User, error) {
 				return nil, fmt.Errorf("create user %q: %w", name, ErrUserExists)
 			}
 		}
+		root, _, err := snap.Get(userKey(RootUser))
+		if err != nil {
+			return nil, err
+		}
 		u = User{ID: "usr-" + strings.ToLower(rand.Text()[:8]), Name: name, Created: s.now()}
-		return newUser(u), nil
+		c := newUser(u)
+		c.touch(userKey(RootUser), root) // so that of two users of one name at once the second is refused
+		return c.done(), nil
 	})
 	return u, err
 }
@@ -150,14 +156,16 @@ func (s *Store) CreateKey(ctx context.Context, user string) (Key, error) {
 	k := NewKeyPair()
 	k.User, k.Created = user, s.now()
 	err := s.retry(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
-		if _, ok, err := snap.Get(userKey(user)); err != nil {
+		owner, ok, err := snap.Get(userKey(user))
+		if err != nil {
 			return nil, err
-		} else if !ok {
+		}
+		if !ok {
 			return nil, fmt.Errorf("create key for user %q: %w", user, ErrUserNotExist)
 		}
 		var c change
 		row := keyRow{secret: k.Secret, user: user, created: k.Created}
-		c.guard(meta.Live, userKey(user))
+		c.touch(userKey(user), owner)
 		c.guard(meta.Absent, accessKey(k.ID))
 		c.set(accessKey(k.ID), row.encode())
 		return c.done(), nil
