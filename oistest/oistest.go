@@ -17,8 +17,11 @@ package oistest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
+	"regexp"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -31,7 +34,8 @@ import (
 
 // Options tune a server. The zero value is the default.
 type Options struct {
-	// Zones are the ids of the zones, the default zone first; none means jn1a.
+	// Zones are the ids of the zones, the default zone first; none means jn1a. An id is 1 to 63
+	// of a-z, 0-9 and -, and does not begin or end with -.
 	Zones []string
 
 	// Domain is the base domain; empty means localhost. Requests that name another host, such as
@@ -90,6 +94,9 @@ func NewWith(t testing.TB, o *Options) *Server {
 const memory = "data"
 
 func (s *Server) start(ctx context.Context, o *Options) error {
+	if err := checkZones(o.Zones); err != nil {
+		return err
+	}
 	fsys, dir := vfs.FS(vfs.NewMem()), memory
 	if o.Dir != "" {
 		fsys, dir = vfs.Disk, o.Dir
@@ -104,6 +111,21 @@ func (s *Server) start(ctx context.Context, o *Options) error {
 	}
 	if err := s.serve(ctx, fsys, dir, log, o); err != nil {
 		return errors.Join(err, s.dir.Close())
+	}
+	return nil
+}
+
+var zoneID = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// checkZones allows what "ois serve --zone" allows.
+func checkZones(zones []string) error {
+	for i, z := range zones {
+		if !zoneID.MatchString(z) {
+			return fmt.Errorf("zone %q is not allowed: want 1 to 63 of a-z, 0-9 and -, such as jn1a", z)
+		}
+		if slices.Contains(zones[:i], z) {
+			return fmt.Errorf("zone %q is there twice", z)
+		}
 	}
 	return nil
 }

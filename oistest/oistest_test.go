@@ -2,9 +2,14 @@ package oistest_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -111,6 +116,47 @@ func TestZonesAreThoseOfTheOptions(t *testing.T) {
 	resp.Body.Close()
 	if got := resp.Header.Get("Location"); !strings.Contains(got, "aa1.is.example.com") {
 		t.Errorf("HEAD of the bucket is %s to %q; want a redirect to zone aa1", resp.Status, got)
+	}
+}
+
+// A refused test remembers why it was ended.
+type refused struct {
+	testing.TB
+	why string
+}
+
+func (r *refused) Fatalf(format string, args ...any) {
+	r.why = fmt.Sprintf(format, args...)
+	runtime.Goexit()
+}
+
+func TestZonesAreChecked(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	for _, c := range []struct {
+		zones []string
+		want  string
+	}{
+		{[]string{"jn1a", "JN1A"}, `zone "JN1A" is not allowed: want 1 to 63 of a-z, 0-9 and -`},
+		{[]string{""}, `zone "" is not allowed`},
+		{[]string{"-a"}, `zone "-a" is not allowed`},
+		{[]string{"a-"}, `zone "a-" is not allowed`},
+		{[]string{"a.b"}, `zone "a.b" is not allowed`},
+		{[]string{"a\n"}, `zone "a\n" is not allowed`},
+		{[]string{strings.Repeat("a", 64)}, `is not allowed`},
+		{[]string{"a", "b", "a"}, `zone "a" is there twice`},
+	} {
+		r, done := &refused{TB: t}, make(chan struct{})
+		go func() {
+			defer close(done)
+			oistest.NewWith(r, &oistest.Options{Zones: c.zones, Dir: dir})
+		}()
+		if <-done; !strings.Contains(r.why, c.want) {
+			t.Errorf("NewWith with zones %q ends the test with %q; want %s", c.zones, r.why, c.want)
+		}
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Stat of the data directory = %v; want that it was not made", err)
 	}
 }
 

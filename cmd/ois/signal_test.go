@@ -2,9 +2,12 @@ package main
 
 import (
 	"bufio"
+	"bytes"
+	"errors"
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -12,6 +15,35 @@ import (
 
 	ois "github.com/oisproject/ois/sdk/go"
 )
+
+// TestDemoCleansUpWhenNobodyReads is "ois demo | head -1".
+func TestDemoCleansUpWhenNobodyReads(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there is no SIGPIPE on Windows")
+	}
+	temp := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), "ois", "demo")
+	cmd.Env = append(os.Environ(), "TMPDIR="+temp)
+	var talk bytes.Buffer
+	cmd.Stderr = &talk
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReaderSize(out, 16).ReadString('\n'); err != nil || !strings.Contains(line, temp) {
+		t.Errorf("ois demo prints %q, %v; want the place of its data first", line, err)
+	}
+	out.Close()
+	if _, ok := errors.AsType[*exec.ExitError](cmd.Wait()); !ok || cmd.ProcessState.ExitCode() != 1 || talk.Len() > 0 {
+		t.Errorf("ois demo ends with %v and says %q; want status 1 without a word", cmd.ProcessState, &talk)
+	}
+	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+		t.Errorf("ois demo leaves %v, %v; want nothing", left, err)
+	}
+}
 
 // TestSecondSignalEndsAtOnce stops a server in the middle of a request that never ends.
 func TestSecondSignalEndsAtOnce(t *testing.T) {

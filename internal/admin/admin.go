@@ -37,17 +37,24 @@ type Service interface {
 	// DeleteKey revokes an access key. No request signed with it is accepted from now on.
 	DeleteKey(ctx context.Context, id string) error
 
+	// Endpoint returns the base URL of the server that runs, or "" if none does.
+	Endpoint(ctx context.Context) (string, error)
+
 	// Check looks at everything the store holds. The error is about the check itself.
 	Check(ctx context.Context) (*store.Report, error)
 }
 
 // A Local is a Service over a store of this process.
-type Local struct{ store *store.Store }
+type Local struct {
+	store    *store.Store
+	endpoint string
+}
 
 var _ Service = (*Local)(nil)
 
-// NewLocal returns a Service over s, which it does not close.
-func NewLocal(s *store.Store) *Local { return &Local{s} }
+// NewLocal returns a Service over s, which it does not close. The endpoint is the base URL at which this process
+// serves s, or empty if it does not.
+func NewLocal(s *store.Store, endpoint string) *Local { return &Local{s, endpoint} }
 
 // Users implements Service.
 func (l *Local) Users(ctx context.Context) ([]store.User, error) { return l.store.ListUsers(ctx) }
@@ -95,6 +102,9 @@ func (l *Local) CreateKey(ctx context.Context, user string) (store.Key, error) {
 
 // DeleteKey implements Service.
 func (l *Local) DeleteKey(ctx context.Context, id string) error { return l.store.DeleteKey(ctx, id) }
+
+// Endpoint implements Service.
+func (l *Local) Endpoint(context.Context) (string, error) { return l.endpoint, nil }
 
 // Check implements Service.
 func (l *Local) Check(ctx context.Context) (*store.Report, error) { return l.store.Check(ctx) }

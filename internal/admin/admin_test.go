@@ -56,15 +56,18 @@ func dialed(t *testing.T, h http.Handler) *Client {
 	return c
 }
 
+// endpoint is the address that the services of eachRoad are told.
+const endpoint = "http://127.0.0.1:9000"
+
 // eachRoad runs a test with a fresh store, once directly and once over a socket.
 func eachRoad(t *testing.T, test func(t *testing.T, s Service, under *store.Store)) {
 	t.Run("local", func(t *testing.T) {
 		under := newStore(t)
-		test(t, NewLocal(under), under)
+		test(t, NewLocal(under, endpoint), under)
 	})
 	t.Run("socket", func(t *testing.T) {
 		under := newStore(t)
-		test(t, serve(t, NewLocal(under)), under)
+		test(t, serve(t, NewLocal(under, endpoint)), under)
 	})
 }
 
@@ -171,6 +174,14 @@ func TestErrorsKeepTheirIdentity(t *testing.T) {
 					t.Errorf("%s: errors.Is(%v, %s) = %v; want %v", c.what, err, kind, got, want)
 				}
 			}
+		}
+	})
+}
+
+func TestEndpointIsThatOfTheServer(t *testing.T) {
+	eachRoad(t, func(t *testing.T, s Service, _ *store.Store) {
+		if got, err := s.Endpoint(t.Context()); err != nil || got != endpoint {
+			t.Errorf("Endpoint = %q, %v; want %q", got, err, endpoint)
 		}
 	})
 }

@@ -74,6 +74,12 @@ func (c *Client) DeleteKey(ctx context.Context, id string) error {
 	return c.call(ctx, http.MethodDelete, pathKeys, url.Values{paramID: {id}}, nil)
 }
 
+// Endpoint implements Service.
+func (c *Client) Endpoint(ctx context.Context) (endpoint string, err error) {
+	err = c.call(ctx, http.MethodGet, pathEndpoint, nil, &endpoint)
+	return endpoint, err
+}
+
 // Check implements Service.
 func (c *Client) Check(ctx context.Context) (*store.Report, error) {
 	r := &store.Report{}

@@ -12,9 +12,10 @@ import (
 
 // What is asked for travels in the query, what is answered in a JSON body.
 const (
-	pathUsers = "/v1/users"
-	pathKeys  = "/v1/keys"
-	pathCheck = "/v1/check"
+	pathUsers    = "/v1/users"
+	pathKeys     = "/v1/keys"
+	pathEndpoint = "/v1/endpoint"
+	pathCheck    = "/v1/check"
 
 	paramUser = "user"
 	paramName = "name"
@@ -55,6 +56,9 @@ func Handler(s Service) http.Handler {
 	}))
 	mux.Handle("DELETE "+pathKeys, answer(func(r *http.Request) (any, error) {
 		return nil, s.DeleteKey(r.Context(), r.URL.Query().Get(paramID))
+	}))
+	mux.Handle("GET "+pathEndpoint, answer(func(r *http.Request) (any, error) {
+		return s.Endpoint(r.Context())
 	}))
 	mux.Handle("POST "+pathCheck, answer(func(r *http.Request) (any, error) {
 		return s.Check(r.Context())

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +24,7 @@ import (
 	"github.com/oisproject/ois/internal/vfs"
 )
 
-// Exit statuses, the same for all commands.
+// Exit statuses, the same for all commands; statusHelp tells users.
 const (
 	exitOK          = 0
 	exitFailed      = 1 // something, or a part of it, did not work
@@ -33,6 +34,15 @@ const (
 	exitNetwork     = 5
 	exitInterrupted = 130
 )
+
+const statusHelp = `Exit statuses, the same for all commands:
+    0  all is well
+    1  something did not work, or a part of it
+    2  the command line is wrong; nothing was done
+    3  a user, a key, a file or the data directory is not there
+    4  permission was denied
+    5  the network failed, or an address cannot be listened on
+  130  interrupted, by Ctrl-C or SIGTERM, before the work was done`
 
 // Env is what a command may touch of the process it runs in.
 type Env struct {
@@ -86,6 +96,9 @@ func (a *app) run(ctx context.Context) int {
 		return exitOK
 	}
 	status := a.status(ctx, err)
+	if readerLeft(err) {
+		return status // who has seen enough is not told more
+	}
 	if status == exitInterrupted {
 		err = errors.New("interrupted")
 	}
@@ -96,6 +109,12 @@ func (a *app) run(ctx context.Context) int {
 	return status
 }
 
+// readerLeft reports whether err says that nobody reads our output any more, as in "ois demo | head -1".
+func readerLeft(err error) bool {
+	write, ok := errors.AsType[*fs.PathError](err)
+	return ok && errors.Is(write, syscall.EPIPE)
+}
+
 // A usageError is about what was typed.
 type usageError struct{ error }
 
@@ -104,7 +123,7 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 // status returns the exit status that err stands for.
 func (a *app) status(ctx context.Context, err error) int {
 	_, usage := errors.AsType[usageError](err)
-	_, network := errors.AsType[net.Error](err)
+	_, network := errors.AsType[*net.OpError](err) // net.Error would match any error of the system
 	switch {
 	case !a.parsed, usage:
 		return exitUsage
@@ -131,7 +150,9 @@ Start a server, which keeps everything in one directory:
   ois serve
 
 See it work, without leaving anything behind:
-  ois demo`,
+  ois demo
+
+` + statusHelp,
 		Version:           readVersion().Version,
 		Args:              cobra.ArbitraryArgs,
 		RunE:              runGroup,
@@ -140,8 +161,10 @@ See it work, without leaving anything behind:
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 
-		DisableFlagsInUseLine: true,
+		DisableFlagsInUseLine:      true,
+		SuggestionsMinimumDistance: typos,
 	}
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	root.SetIn(a.Stdin)
 	root.SetOut(a.Stdout)
 	root.SetErr(a.Stderr)
@@ -150,8 +173,14 @@ See it work, without leaving anything behind:
 	root.SetHelpCommand(helpCommand(root))
 	root.AddCommand(a.serveCommand(), a.demoCommand(), a.userCommand(), a.keyCommand(), a.fsckCommand(),
 		a.versionCommand(), a.completionCommand())
+	if len(a.Args) > 0 && strings.HasPrefix(a.Args[0], cobra.ShellCompRequestCmd) {
+		unquoteUsages(root)
+	}
 	return root
 }
+
+// typos is how many letters of the name of a command may be wrong for a hint at it.
+const typos = 2
 
 // cobraSecondUse shows the use of a command with others below it once more.
 const cobraSecondUse = `{{if .HasAvailableSubCommands}}
@@ -161,7 +190,7 @@ const cobraSecondUse = `{{if .HasAvailableSubCommands}}
 func group(name, short, long string, commands ...*cobra.Command) *cobra.Command {
 	g := &cobra.Command{
 		Use: name + " COMMAND", Short: short, Long: long, Args: cobra.ArbitraryArgs, RunE: runGroup,
-		DisableFlagsInUseLine: true,
+		DisableFlagsInUseLine: true, SuggestionsMinimumDistance: typos,
 	}
 	g.AddCommand(commands...)
 	return g
@@ -192,6 +221,7 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 			cmd.InitDefaultHelpFlag()
 			return cmd.Help()
 		},
+		ValidArgsFunction: completeCommand,
 	}
 }
 

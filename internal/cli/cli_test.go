@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 
@@ -81,6 +82,8 @@ func TestErrorsHaveTheirStatus(t *testing.T) {
 		{&fs.PathError{Err: fs.ErrPermission}, t.Context(), 4},
 		{&net.OpError{Err: fs.ErrPermission}, t.Context(), 4},
 		{&net.OpError{Err: errors.New("refused")}, t.Context(), 5},
+		{&fs.PathError{Op: "write", Path: "/dev/full", Err: syscall.ENOSPC}, t.Context(), 1},
+		{syscall.EIO, t.Context(), 1},
 		{fmt.Errorf("a: %w", context.Canceled), ended, 130},
 		{context.Canceled, t.Context(), 1},
 		{&stepError{"step", fs.ErrNotExist}, t.Context(), 1},
@@ -92,6 +95,36 @@ func TestErrorsHaveTheirStatus(t *testing.T) {
 	}
 	if got := (&app{}).status(t.Context(), errors.New("odd")); got != 2 {
 		t.Errorf("status of an error before the work = %d; want 2", got)
+	}
+}
+
+// A full disk takes nothing.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) {
+	return 0, &fs.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.ENOSPC}
+}
+
+// A closed pipe has no reader any more.
+type closedPipe struct{}
+
+func (closedPipe) Write([]byte) (int, error) {
+	return 0, &fs.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.EPIPE}
+}
+
+func TestOutputThatCannotBeWrittenIsAFailure(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	for _, args := range [][]string{{"version"}, {"demo"}, {"completion", "bash"}} {
+		a, _, stderr := newApp(args...)
+		a.Stdout = fullDisk{}
+		if got := a.run(t.Context()); got != exitFailed || !strings.Contains(stderr.String(), "no space left") {
+			t.Errorf("ois %q on a full disk = %d, %q; want 1 and the reason", args, got, stderr)
+		}
+		a, _, stderr = newApp(args...)
+		a.Stdout = closedPipe{}
+		if got := a.run(t.Context()); got != exitFailed || stderr.String() != "" {
+			t.Errorf("ois %q with nobody reading = %d, %q; want 1 and no talk", args, got, stderr)
+		}
 	}
 }
 
@@ -123,7 +156,7 @@ func TestConnectGivesUpAfterAWhile(t *testing.T) {
 	dir, d := hold(t)
 	synctest.Test(t, func(t *testing.T) {
 		a, _, _ := newApp()
-		if _, err := a.connect(t.Context(), dir, false); !errors.Is(err, datadir.ErrInUse) {
+		if _, err := a.connect(t.Context(), dir); !errors.Is(err, datadir.ErrInUse) {
 			t.Errorf("connect = %v; want ErrInUse", err)
 		}
 	})
@@ -131,7 +164,7 @@ func TestConnectGivesUpAfterAWhile(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), connectPatience/2)
 		defer cancel()
 		a, _, _ := newApp()
-		if _, err := a.connect(ctx, dir, false); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := a.connect(ctx, dir); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("connect = %v; want context.DeadlineExceeded", err)
 		}
 	})

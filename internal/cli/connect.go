@@ -20,6 +20,14 @@ func dataFlag(cmd *cobra.Command, dir *string) {
 	_ = cmd.MarkFlagDirname("data") // the flag is there
 }
 
+// checkData refuses an empty --data.
+func checkData(dir string) error {
+	if dir == "" {
+		return usagef("--data is empty; want the name of a directory")
+	}
+	return nil
+}
+
 // A session is a road to what a data directory holds.
 type session struct {
 	admin.Service
@@ -34,11 +42,14 @@ const (
 )
 
 // connect opens the road to a data directory: over the socket of the server that has it
-// open, else by opening it itself. create makes a directory that is missing.
-func (a *app) connect(ctx context.Context, dir string, create bool) (*session, error) {
+// open, else by opening it itself.
+func (a *app) connect(ctx context.Context, dir string) (*session, error) {
+	if err := checkData(dir); err != nil {
+		return nil, err
+	}
 	patience := time.After(connectPatience)
 	for {
-		s, err := a.connectOnce(ctx, dir, create)
+		s, err := a.connectOnce(ctx, dir)
 		if !errors.Is(err, datadir.ErrInUse) {
 			return s, err
 		}
@@ -52,7 +63,7 @@ func (a *app) connect(ctx context.Context, dir string, create bool) (*session, e
 	}
 }
 
-func (a *app) connectOnce(ctx context.Context, dir string, create bool) (*session, error) {
+func (a *app) connectOnce(ctx context.Context, dir string) (*session, error) {
 	client, err := admin.Dial(ctx, datadir.Socket(a.disk, dir))
 	if err == nil {
 		return &session{client, client.Close}, nil
@@ -60,24 +71,21 @@ func (a *app) connectOnce(ctx context.Context, dir string, create bool) (*sessio
 	if !errors.Is(err, admin.ErrNoServer) {
 		return nil, err
 	}
-	d, err := datadir.Open(ctx, a.disk, dir, &datadir.Options{Create: create})
+	d, err := datadir.Open(ctx, a.disk, dir, nil)
 	switch {
 	case errors.Is(err, datadir.ErrNotExist):
-		return nil, fmt.Errorf("%w; %q makes one", err, "ois serve --data "+dir)
+		return nil, fmt.Errorf("%w; start %q first, which makes one", err, "ois serve --data "+dir)
 	case errors.Is(err, datadir.ErrInUse):
 		return nil, fmt.Errorf("%w, which does not answer on its socket", err)
 	case err != nil:
 		return nil, err
 	}
-	if d.Created {
-		fmt.Fprintf(a.Stderr, "made the data directory %s\n", dir)
-	}
-	return &session{admin.NewLocal(d.Store), d.Close}, nil
+	return &session{admin.NewLocal(d.Store, ""), d.Close}, nil
 }
 
 // with connects, calls do and closes the road again.
-func (a *app) with(ctx context.Context, dir string, create bool, do func(admin.Service) error) error {
-	s, err := a.connect(ctx, dir, create)
+func (a *app) with(ctx context.Context, dir string, do func(admin.Service) error) error {
+	s, err := a.connect(ctx, dir)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,9 +29,8 @@ upload in parts, a download, a pre-signed link and an anonymous read. Each step 
 printed with its HTTP status.
 
 Nothing is left behind. The exit status is 1 as soon as a step is not as it should be.`,
-		Example:           "  ois demo",
-		Args:              noArgs,
-		ValidArgsFunction: cobra.NoFileCompletions,
+		Example: "  ois demo",
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.demo(cmd.Context())
 		},
@@ -75,9 +75,11 @@ func (a *app) demo(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.Stdout, "A server on %s, ready after %v, with its data in %s\n",
+	_, err = fmt.Fprintf(a.Stdout, "A server on %s, ready after %v, with its data in %s\n",
 		baseURL(srv.address), time.Since(began).Round(time.Millisecond), temp)
-	err = d.connect(srv, a.wrap)
+	if err == nil {
+		err = d.connect(srv, a.wrap)
+	}
 	if err == nil {
 		err = d.run(ctx)
 		d.status.CloseIdleConnections()
@@ -108,10 +110,12 @@ func (d *demo) connect(srv *running, wrap func(http.RoundTripper) http.RoundTrip
 func (d *demo) run(ctx context.Context) error {
 	began, done := time.Now(), 0
 	for _, part := range parts {
-		fmt.Fprintf(d.out, "\n%s\n", part.title)
+		if _, err := fmt.Fprintf(d.out, "\n%s\n", part.title); err != nil {
+			return err
+		}
 		for _, s := range part.steps {
 			if err := d.step(ctx, s); err != nil {
-				return &stepError{s.what, err}
+				return err
 			}
 			done++
 		}
@@ -129,14 +133,18 @@ func (d *demo) step(ctx context.Context, s step) error {
 		err = fmt.Errorf("status %d, want %d", got, s.want)
 	}
 	if err != nil {
+		err = &stepError{s.what, err}
 		detail = "FAILED"
+		if errors.Is(err, context.Canceled) {
+			detail = "interrupted"
+		}
 	}
 	status := "---" // no answer
 	if got > 0 {
 		status = strconv.Itoa(got)
 	}
-	fmt.Fprintf(d.out, "  %s  %-24s %s\n", status, s.what, detail)
-	return err
+	_, unseen := fmt.Fprintf(d.out, "  %s  %-24s %s\n", status, s.what, detail)
+	return cmp.Or(err, unseen)
 }
 
 // A stepError says which step is not as it should be. What it wraps is hidden, unless the reason is that

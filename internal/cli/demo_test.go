@@ -118,12 +118,15 @@ func TestDemoComparesEveryByte(t *testing.T) {
 func TestDemoCanBeInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	status, _, talk := runDemo(ctx, t, func(n int64, _ *http.Request, _ *http.Response) {
+	status, out, talk := runDemo(ctx, t, func(n int64, _ *http.Request, _ *http.Response) {
 		if n == 4 {
 			cancel()
 		}
 	})
 	if status != 130 || talk != "ois demo: interrupted\n" {
 		t.Errorf("ois demo = %d, %q; want 130, interrupted", status, talk)
+	}
+	if !strings.HasSuffix(out, " interrupted\n") || strings.Contains(out, "FAILED") {
+		t.Errorf("ois demo prints\n%s; want a last step that was interrupted", out)
 	}
 }

@@ -18,16 +18,18 @@ func (a *app) fsckCommand() *cobra.Command {
 		Use:   "fsck",
 		Short: "Check a store",
 		Long: `Check everything a store holds: that its rows can be read and agree with each other,
-that nothing is missing, and that every byte matches its checksum. Nothing is
-changed. It may run while the server serves, and reads all data, so it takes its time.
+that nothing is missing, and that every byte matches its checksum. It reads all data, so
+it takes its time, and may do so while the server serves.
+
+No object is changed. Without a server the store is opened as by a start of one: the log
+of the metadata is replayed, and what a crash has left behind is cleared away.
 
 The exit status is 0 if nothing is wrong and 1 if there are problems.`,
 		Example: `  ois fsck
   ois fsck --data /srv/ois --json`,
-		Args:              noArgs,
-		ValidArgsFunction: cobra.NoFileCompletions,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.with(cmd.Context(), data, false, func(s admin.Service) error {
+			return a.with(cmd.Context(), data, func(s admin.Service) error {
 				r, err := s.Check(cmd.Context())
 				if err != nil {
 					return err

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -25,27 +26,18 @@ func (a *app) keyCreateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create",
 		Short: "Make an access key",
-		Long: `Make an access key and print it, as lines for a configuration file. The secret is
-shown this once.`,
-		Example: `  # A key for alice, kept as a profile on this machine:
-  ois key create --user alice > ~/.ois/profiles/alice.yaml
+		Long: `Make an access key and print it, as lines for a configuration file, with the address of
+the server if it runs. The secret is shown this once.`,
+		Example: `  # A key for alice, kept as a profile on this machine that nobody else can read:
+  mkdir -p ~/.ois/profiles
+  (umask 077; ois key create --user alice > ~/.ois/profiles/alice.yaml)
 
   # For a script:
   ois key create --user alice --json`,
-		Args:              noArgs,
-		ValidArgsFunction: cobra.NoFileCompletions,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.with(cmd.Context(), data, true, func(s admin.Service) error {
-				k, err := s.CreateKey(cmd.Context(), user)
-				if err != nil {
-					return err
-				}
-				if asJSON {
-					return printJSON(a.Stdout, k)
-				}
-				fmt.Fprintln(a.Stderr, "The secret is not shown again:")
-				_, err = fmt.Fprintf(a.Stdout, "access_key_id: %s\nsecret_access_key: %s\n", k.ID, k.Secret)
-				return err
+			return a.with(cmd.Context(), data, func(s admin.Service) error {
+				return a.createKey(cmd.Context(), s, user, asJSON)
 			})
 		},
 	}
@@ -53,6 +45,32 @@ shown this once.`,
 	jsonFlag(cmd, &asJSON)
 	cmd.Flags().StringVar(&user, "user", "root", "name or id of the user it is for")
 	return cmd
+}
+
+// createKey makes a key and prints all that a client needs, in the form of a profile: that
+// takes the place of config.yaml, so an endpoint there would not count.
+func (a *app) createKey(ctx context.Context, s admin.Service, user string, asJSON bool) error {
+	endpoint, err := s.Endpoint(ctx)
+	if err != nil {
+		return err
+	}
+	k, err := s.CreateKey(ctx, user)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return printJSON(a.Stdout, struct {
+			store.Key
+			Endpoint string `json:"endpoint,omitempty"`
+		}{k, endpoint})
+	}
+	setting := "endpoint: " + endpoint
+	if endpoint == "" {
+		setting = "# Add the address of your server; without it requests go to the public service:\n# endpoint: http://HOST:PORT"
+	}
+	fmt.Fprintln(a.Stderr, "The secret is not shown again:")
+	_, err = fmt.Fprintf(a.Stdout, "access_key_id: %s\nsecret_access_key: %s\n%s\n", k.ID, k.Secret, setting)
+	return err
 }
 
 func (a *app) keyListCommand() *cobra.Command {
@@ -64,10 +82,9 @@ func (a *app) keyListCommand() *cobra.Command {
 		Long:  "List access keys and their users. Secrets are not shown: they cannot be read again.",
 		Example: `  ois key list
   ois key list --user alice --json`,
-		Args:              noArgs,
-		ValidArgsFunction: cobra.NoFileCompletions,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.with(cmd.Context(), data, false, func(s admin.Service) error {
+			return a.with(cmd.Context(), data, func(s admin.Service) error {
 				keys, err := s.Keys(cmd.Context(), user)
 				if err != nil {
 					return err
@@ -113,11 +130,10 @@ func (a *app) keyDeleteCommand() *cobra.Command {
 		Short: "Revoke access keys",
 		Long: `Revoke access keys. A running server refuses requests signed with them at once,
 also pre-signed links.`,
-		Example:           "  ois key delete QYSEXAMPLEKEYID23456",
-		Args:              someArgs("ACCESS_KEY_ID"),
-		ValidArgsFunction: cobra.NoFileCompletions,
+		Example: "  ois key delete QYSEXAMPLEKEYID23456",
+		Args:    someArgs("ACCESS_KEY_ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.with(cmd.Context(), data, false, func(s admin.Service) error {
+			return a.with(cmd.Context(), data, func(s admin.Service) error {
 				return a.each(cmd.Context(), args, "revoked", s.DeleteKey)
 			})
 		},

@@ -29,6 +29,35 @@ type runConfig struct {
 	log         *slog.Logger
 }
 
+// ports are where a server listens.
+type ports struct {
+	api  net.Listener
+	side net.Listener // for administration; nil without such a port
+}
+
+// listen takes the ports of a server.
+func listen(ctx context.Context, c runConfig) (p ports, err error) {
+	if p.api, err = listenTCP(ctx, c.listen); err != nil || c.adminListen == "" {
+		return p, err
+	}
+	if p.side, err = listenTCP(ctx, c.adminListen); err != nil {
+		return p, errors.Join(err, p.api.Close())
+	}
+	return p, nil
+}
+
+func listenTCP(ctx context.Context, address string) (net.Listener, error) {
+	return (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+}
+
+func (p ports) close() error {
+	err := p.api.Close()
+	if p.side != nil {
+		err = errors.Join(err, p.side.Close())
+	}
+	return err
+}
+
 // A running is a server at work on a data directory.
 type running struct {
 	dir     *datadir.Dir
@@ -43,14 +72,19 @@ type running struct {
 	served sync.WaitGroup
 }
 
-// start opens the data directory and serves it until stop.
+// start opens the data directory and serves it until stop. It takes its ports before, so
+// that no directory is made where one of them is in use.
 func start(ctx context.Context, c runConfig) (*running, error) {
-	r := &running{failed: make(chan error, 4)} // room for one of each sender, so that none waits
-	if err := r.open(ctx, c); err != nil {
+	p, err := listen(ctx, c)
+	if err != nil {
 		return nil, err
 	}
-	if err := r.listen(ctx, c); err != nil {
-		return nil, errors.Join(err, r.stop(ctx))
+	r := &running{failed: make(chan error, 4)} // room for one of each sender, so that none waits
+	if err := r.open(ctx, c); err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	if err := r.answer(ctx, c, p); err != nil {
+		return nil, errors.Join(err, p.close(), r.stop(ctx))
 	}
 	return r, nil
 }
@@ -75,32 +109,20 @@ func (r *running) open(ctx context.Context, c runConfig) (err error) {
 	return nil
 }
 
-// listen answers requests, an operator on the socket, and on the port for administration if there is one.
-func (r *running) listen(ctx context.Context, c runConfig) error {
-	l, err := listenTCP(ctx, c.listen)
+// answer answers requests, an operator on the socket, and on the port for administration if there is one.
+func (r *running) answer(ctx context.Context, c runConfig, p ports) error {
+	socket, err := admin.Listen(ctx, datadir.Socket(c.disk, c.data))
 	if err != nil {
 		return err
 	}
-	r.address = l.Addr()
-	if c.adminListen != "" {
-		side, err := listenTCP(ctx, c.adminListen)
-		if err != nil {
-			return errors.Join(err, l.Close())
-		}
-		r.adminAddress = side.Addr()
-		r.serveSide(ctx, side, sideHandler())
+	r.address = p.api.Addr()
+	r.serveSide(ctx, socket, admin.Handler(admin.NewLocal(r.dir.Store, baseURL(r.address))))
+	if p.side != nil {
+		r.adminAddress = p.side.Addr()
+		r.serveSide(ctx, p.side, sideHandler())
 	}
-	socket, err := admin.Listen(ctx, datadir.Socket(c.disk, c.data))
-	if err != nil {
-		return errors.Join(err, l.Close())
-	}
-	r.serveSide(ctx, socket, admin.Handler(admin.NewLocal(r.dir.Store)))
-	r.serve(func() error { return r.api.Serve(l) })
+	r.serve(func() error { return r.api.Serve(p.api) })
 	return nil
-}
-
-func listenTCP(ctx context.Context, address string) (net.Listener, error) {
-	return (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 }
 
 // serveSide serves h on l. What it does ends with stop, not with ctx.

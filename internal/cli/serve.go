@@ -43,25 +43,25 @@ finish. A second signal ends it at once, and no acknowledged write is lost eithe
 
   # For others, with two zones under a domain of your own:
   ois serve --data /srv/ois --listen :9000 --zone sh1a --zone sh1b --domain is.example.com`,
-		Args:              noArgs,
-		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE:              func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context(), f) },
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context(), f) },
 	}
 	dataFlag(cmd, &f.data)
 	flags := cmd.Flags()
 	flags.StringVar(&f.listen, "listen", "127.0.0.1:9000", "`HOST:PORT` for requests; port 0 takes a free one")
-	flags.StringVar(&f.adminListen, "admin-listen", "", "`HOST:PORT` for health and profiles, which anybody who can reach it can read")
+	flags.StringVar(&f.adminListen, "admin-listen", "", "`HOST:PORT` for health (GET /-/health) and profiles (/debug/pprof/), which anybody who can reach it can read")
 	flags.StringArrayVar(&f.zones, "zone", []string{"jn1a"}, "`ID` of a zone; may be repeated, the first is the default zone")
 	flags.StringVar(&f.domain, "domain", "localhost", "base `DOMAIN` of the addresses ZONE.DOMAIN and BUCKET.ZONE.DOMAIN")
 	flags.StringArrayVar(&f.trusted, "trusted-proxy", nil, "`ADDRESS` or network of a proxy that is believed when it says who sends a request; may be repeated")
-	flags.StringVar(&f.logFormat, "log-format", "text", "`FORMAT` of the log on standard error: text or json")
-	flags.StringVar(&f.logLevel, "log-level", "info", "least `LEVEL` of the log: debug, info (a line for each request), warn or error")
+	choiceFlag(cmd, &f.logFormat, "log-format", "text", "`FORMAT` of the log on standard error: text or json", "text", "json")
+	choiceFlag(cmd, &f.logLevel, "log-level", "info", "least `LEVEL` of the log: debug, info (a line for each request), warn or error",
+		"debug", "info", "warn", "error")
 	return cmd
 }
 
 // serve is "ois serve".
 func (a *app) serve(ctx context.Context, f *serveFlags) (err error) {
-	if err := f.check(); err != nil {
+	if err := f.check(ctx); err != nil {
 		return err
 	}
 	if f.log, err = a.logger(f.logFormat, f.logLevel); err != nil {
@@ -123,15 +123,15 @@ func baseURL(addr net.Addr) string {
 }
 
 // check refuses flags that make no sense, before anything is made on the disk.
-func (f *serveFlags) check() error {
-	if f.data == "" {
-		return usagef("--data is empty; want the name of a directory")
+func (f *serveFlags) check(ctx context.Context) error {
+	if err := checkData(f.data); err != nil {
+		return err
 	}
-	if err := checkAddress("--listen", f.listen); err != nil {
+	if err := checkAddress(ctx, "--listen", f.listen); err != nil {
 		return err
 	}
 	if f.adminListen != "" {
-		if err := checkAddress("--admin-listen", f.adminListen); err != nil {
+		if err := checkAddress(ctx, "--admin-listen", f.adminListen); err != nil {
 			return err
 		}
 	}
@@ -170,9 +170,13 @@ func (f *serveFlags) parseProxies() error {
 	return nil
 }
 
-func checkAddress(flag, address string) error {
-	if _, _, err := net.SplitHostPort(address); err != nil {
+func checkAddress(ctx context.Context, flag, address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
 		return usagef("%s %q is not allowed: want HOST:PORT, such as 127.0.0.1:9000 or :9000", flag, address)
+	}
+	if _, err := net.DefaultResolver.LookupPort(ctx, "tcp", port); err != nil {
+		return usagef("%s %q is not allowed: there is no port %q; want 0 to 65535", flag, address, port)
 	}
 	return nil
 }

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -130,6 +132,56 @@ func TestServeEndsWhenTheStoreFails(t *testing.T) {
 	}
 	if !strings.Contains(s.stderr.String(), "ois serve: metadata engine has failed") {
 		t.Errorf("ois serve says\n%s; want the reason", s.stderr)
+	}
+}
+
+func TestServeMakesNothingWhenAPortIsInUse(t *testing.T) {
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, args := range [][]string{
+		{"--listen", l.Addr().String()},
+		{"--listen", "127.0.0.1:0", "--admin-listen", l.Addr().String()},
+	} {
+		dir := filepath.Join(t.TempDir(), "data")
+		a, _, stderr := newApp(append([]string{"serve", "--data", dir}, args...)...)
+		if got := a.run(t.Context()); got != exitNetwork || !strings.Contains(stderr.String(), l.Addr().String()) {
+			t.Errorf("ois serve %q = %d, %q; want 5 and the address", args, got, stderr)
+		}
+		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("ois serve %q: Stat of the data directory = %v; want that it was not made", args, err)
+		}
+	}
+}
+
+func TestPortsAreFreeAfterAFailedStart(t *testing.T) {
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	l.Close()
+	dir := t.TempDir()
+	for _, name := range []string{"data", "ois.sock"} { // not a data directory; nothing that a socket may replace
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "FORMAT"), []byte("ois-data 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, data := range []string{filepath.Join(dir, "data"), dir} {
+		a, _, stderr := newApp("serve", "--data", data, "--listen", address)
+		if got := a.run(t.Context()); got != exitFailed {
+			t.Errorf("ois serve --data %s = %d, %q; want 1", data, got, stderr)
+		}
+		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", address)
+		if err != nil {
+			t.Fatalf("Listen after it = %v; want nil", err)
+		}
+		l.Close()
 	}
 }
 

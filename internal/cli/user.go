@@ -28,10 +28,9 @@ func (a *app) userCreateCommand() *cobra.Command {
 		Long:  "Make a user and print its id. Names are unique; the id is made up and never used again.",
 		Example: `  ois user create alice
   ois key create --user alice`,
-		Args:              oneArg("NAME"),
-		ValidArgsFunction: cobra.NoFileCompletions,
+		Args: oneArg("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.with(cmd.Context(), data, true, func(s admin.Service) error {
+			return a.with(cmd.Context(), data, func(s admin.Service) error {
 				u, err := s.CreateUser(cmd.Context(), args[0])
 				if err != nil {
 					return err
@@ -53,13 +52,12 @@ func (a *app) userListCommand() *cobra.Command {
 	var data string
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:               "list",
-		Short:             "List users",
-		Example:           "  ois user list --json",
-		Args:              noArgs,
-		ValidArgsFunction: cobra.NoFileCompletions,
+		Use:     "list",
+		Short:   "List users",
+		Example: "  ois user list --json",
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.with(cmd.Context(), data, false, func(s admin.Service) error {
+			return a.with(cmd.Context(), data, func(s admin.Service) error {
 				users, err := s.Users(cmd.Context())
 				if err != nil {
 					return err
@@ -96,11 +94,10 @@ func (a *app) userDeleteCommand() *cobra.Command {
 		Short: "Delete users and their keys",
 		Long: `Delete users, each named by name or id, and their access keys. A user that
 still owns buckets is not deleted.`,
-		Example:           "  ois user delete alice",
-		Args:              someArgs("USER"),
-		ValidArgsFunction: cobra.NoFileCompletions,
+		Example: "  ois user delete alice",
+		Args:    someArgs("USER"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.with(cmd.Context(), data, false, func(s admin.Service) error {
+			return a.with(cmd.Context(), data, func(s admin.Service) error {
 				return a.each(cmd.Context(), args, "deleted user", s.DeleteUser)
 			})
 		},

@@ -46,6 +46,8 @@ var (
 	ErrNotExist = errors.New("not there, or empty")
 	// ErrForeign is matched when the directory holds something that is not ours.
 	ErrForeign = errors.New("not a data directory")
+	// ErrIncomplete is matched when a part of the data directory is missing.
+	ErrIncomplete = errors.New("incomplete")
 )
 
 // Options tune Open. The zero value is the default.
@@ -86,6 +88,9 @@ func Open(ctx context.Context, fsys vfs.FS, dir string, o *Options) (*Dir, error
 
 func open(ctx context.Context, fsys vfs.FS, dir string, o *Options) (*Dir, error) {
 	state, err := inspect(fsys, dir)
+	if o.Create && errors.Is(err, ErrForeign) {
+		return nil, fmt.Errorf("%w; choose an empty directory, or one that is not there yet", err)
+	}
 	if err != nil {
 		return nil, err
 	}

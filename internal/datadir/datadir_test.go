@@ -1,8 +1,10 @@
 package datadir
 
 import (
+	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -10,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/oisproject/ois/internal/op"
+	"github.com/oisproject/ois/internal/store"
 	"github.com/oisproject/ois/internal/vfs"
 	"github.com/oisproject/ois/internal/vfs/errfs"
 )
@@ -125,7 +129,7 @@ func TestForeignDirectoriesAreRefused(t *testing.T) {
 		want  string // in the error; empty if the directory is to be taken
 	}{
 		{"other content", map[string]string{"b.txt": "", "a.txt": ""}, `no file FORMAT, but "a.txt", "b.txt"; choose`},
-		{"much other content", map[string]string{"a": "", "b": "", "c": "", "d": "", "e": ""}, `"a", "b", "c" and 2 more;`},
+		{"much other content", map[string]string{"a": "", "b": "", "c": "", "d": "", "e": ""}, `"a", "b", "c" and 2 more; choose`},
 		{"other marker", map[string]string{"FORMAT": "leveldb\n"}, `its file FORMAT holds "leveldb\n", want "ois-data 1\n"`},
 		{"marker without end", map[string]string{"FORMAT": "ois-data 1"}, `holds "ois-data 1", want`},
 		{"marker with more", map[string]string{"FORMAT": "ois-data 1\n\n"}, `holds`},
@@ -156,6 +160,124 @@ func TestForeignDirectoriesAreRefused(t *testing.T) {
 				t.Errorf("directory holds %q afterwards; want %q as before", after, before)
 			}
 		})
+	}
+}
+
+func TestHintToChooseAnotherDirectoryIsForThoseWhoMakeOne(t *testing.T) {
+	fsys := vfs.NewMem()
+	write(t, fsys, map[string]string{"a.txt": ""})
+	_, err := Open(t.Context(), fsys, dir, nil)
+	if !errors.Is(err, ErrForeign) || strings.Contains(err.Error(), "choose") {
+		t.Errorf("Open without Create = %v; want ErrForeign without a hint", err)
+	}
+}
+
+// tree returns all names under dir, and what the files hold.
+func tree(t *testing.T, fsys vfs.FS, dir string) map[string]string {
+	t.Helper()
+	all := make(map[string]string)
+	names, err := fsys.List(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range names {
+		n = fsys.PathJoin(dir, n)
+		fi, err := fsys.Stat(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all[n] = "directory"; fi.IsDir() {
+			maps.Copy(all, tree(t, fsys, n))
+			continue
+		}
+		text, err := vfs.ReadFile(fsys, n, 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[n] = string(text)
+	}
+	return all
+}
+
+// TestBlobsWithoutMetadataAreRefused stages what a volume that is not mounted, or a restore that is
+// half done, looks like.
+func TestBlobsWithoutMetadataAreRefused(t *testing.T) {
+	const blob = "blobs/00000001/00/00000000000000000001"
+	for name, files := range map[string]map[string]string{
+		"no meta":                  {"FORMAT": marker(), blob: "hello"},
+		"no meta, and a key":       {"FORMAT": marker(), blob: "hello", "root-key": "", "LOCK": ""},
+		"empty volume for meta":    {"FORMAT": marker(), blob: "hello", "meta/lost+found/x": ""},
+		"only a directory of ours": {"FORMAT": marker(), "blobs/00000001/x": ""},
+	} {
+		for _, create := range []bool{true, false} {
+			fsys := vfs.NewMem()
+			write(t, fsys, files)
+			before := tree(t, fsys, dir)
+			_, err := Open(t.Context(), fsys, dir, &Options{Create: create})
+			if !errors.Is(err, ErrIncomplete) || !strings.Contains(err.Error(), "the metadata in meta is missing") {
+				t.Errorf("%s: Open = %v; want ErrIncomplete for the metadata", name, err)
+			}
+			if after := tree(t, fsys, dir); !maps.Equal(before, after) {
+				t.Errorf("%s: directory holds %q afterwards; want %q as before", name, after, before)
+			}
+		}
+	}
+}
+
+// putObject stores an object of some size in a bucket of its own.
+func putObject(ctx context.Context, s *store.Store) error {
+	if _, err := s.PutBucket(ctx, store.RootUser, "jn1a", &op.PutBucketInput{Bucket: "test-bucket"}); err != nil {
+		return err
+	}
+	b, err := s.Bucket(ctx, "test-bucket")
+	if err != nil {
+		return err
+	}
+	_, err = b.PutObject(ctx, &op.PutObjectInput{Bucket: "test-bucket", Key: "a.txt", Body: strings.NewReader("hello"), ContentLength: 5})
+	return err
+}
+
+func TestStoreWithoutItsMetadataKeepsItsBlobs(t *testing.T) {
+	fsys := vfs.NewMem()
+	d, err := Open(t.Context(), fsys, dir, &Options{Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(putObject(t.Context(), d.Store), d.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := fsys.Rename(dir+"/meta", "elsewhere"); err != nil {
+		t.Fatal(err)
+	}
+	before := tree(t, fsys, dir)
+	if _, err := Open(t.Context(), fsys, dir, &Options{Create: true}); !errors.Is(err, ErrIncomplete) {
+		t.Errorf("Open = %v; want ErrIncomplete", err)
+	}
+	if after := tree(t, fsys, dir); !maps.Equal(before, after) {
+		t.Errorf("directory holds %q afterwards; want %q as before", after, before)
+	}
+	if err := fsys.Rename("elsewhere", dir+"/meta"); err != nil {
+		t.Fatal(err)
+	}
+	d, err = Open(t.Context(), fsys, dir, nil)
+	if err != nil {
+		t.Fatalf("Open with the metadata back = %v; want nil", err)
+	}
+	r, err := d.Store.Check(t.Context())
+	if err := errors.Join(err, d.Close()); err != nil || !r.Clean() || r.Objects != 1 {
+		t.Errorf("Check = %+v, %v; want one object and no problem", r, err)
+	}
+}
+
+func TestFirstStartThatWasCutShortGoesOn(t *testing.T) {
+	for _, files := range []map[string]string{
+		{"FORMAT": marker()},
+		{"FORMAT": marker(), "meta/lost+found/x": ""},
+		{"FORMAT": marker(), "meta/LOCK": ""},
+	} {
+		fsys := vfs.NewMem()
+		write(t, fsys, files)
+		create(t, fsys)
 	}
 }
 

@@ -44,12 +44,43 @@ func inspect(fsys vfs.FS, dir string) (state, error) {
 	if err != nil {
 		return 0, err
 	}
-	return marked, checkFormat(string(text))
+	if err := checkFormat(string(text)); err != nil {
+		return 0, err
+	}
+	return marked, checkWhole(fsys, dir)
+}
+
+// checkWhole refuses a directory of ours that has blobs and no metadata: new metadata would know none of them, so
+// all would be garbage and be removed. A first start that was cut short has left neither.
+func checkWhole(fsys vfs.FS, dir string) error {
+	// Blobs first: where there are any, the metadata has been there before, also if somebody starts just now.
+	blobs, err := filled(fsys, fsys.PathJoin(dir, blobsName))
+	if err != nil || !blobs {
+		return err
+	}
+	meta, err := filled(fsys, fsys.PathJoin(dir, metaName))
+	if err != nil || meta {
+		return err
+	}
+	return fmt.Errorf("%w: the metadata in %s is missing, but there are blobs in %s; nothing was changed; "+
+		"is a volume not mounted, or a restore half done?", ErrIncomplete, metaName, blobsName)
+}
+
+// lostAndFound is a directory that some file systems make at their root.
+const lostAndFound = "lost+found"
+
+// filled reports whether there is a directory with something in it.
+func filled(fsys vfs.FS, dir string) (bool, error) {
+	names, err := fsys.List(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return slices.ContainsFunc(names, func(n string) bool { return n != lostAndFound }), err
 }
 
 // harmless are the names that may be in a directory without a marker: what a start that was cut short
 // leaves, a key that somebody has put there for the first start, and what some file systems make.
-var harmless = []string{lockName, formatName + ".tmp", rootKeyName, rootKeyName + ".tmp", "lost+found"}
+var harmless = []string{lockName, formatName + ".tmp", rootKeyName, rootKeyName + ".tmp", lostAndFound}
 
 func checkEmpty(fsys vfs.FS, dir string) error {
 	names, err := fsys.List(dir)
@@ -61,8 +92,7 @@ func checkEmpty(fsys vfs.FS, dir string) error {
 		return nil
 	}
 	slices.Sort(names)
-	return fmt.Errorf("%w: it has no file %s, but %s; choose an empty directory, or one that is not there yet",
-		ErrForeign, formatName, some(names))
+	return fmt.Errorf("%w: it has no file %s, but %s", ErrForeign, formatName, some(names))
 }
 
 // some names up to three names.
