@@ -100,8 +100,9 @@ func (s *Store) Close() error {
 // ErrMismatch is returned by Open when the blobs are not those of the metadata. Nothing was changed.
 var ErrMismatch = errors.New("blobs and metadata do not belong together")
 
-// checkEpochs refuses blobs of an epoch that the metadata does not know. Metadata that is empty or older than the blobs
-// would take them for orphans and delete them.
+// checkEpochs refuses blobs of an epoch that the metadata does not know: metadata that is empty or older than the blobs
+// would take them for orphans and delete them. It also refuses objects without any blobs: new ones would
+// be written to a place that is not theirs.
 func (s *Store) checkEpochs(ctx context.Context) error {
 	epochs, err := s.blobs.Epochs(ctx)
 	if err != nil {
@@ -117,7 +118,15 @@ func (s *Store) checkEpochs(ctx context.Context) error {
 				return fmt.Errorf("%w: there are blobs of epoch %d, which the metadata does not know; is it missing, or an older copy?", ErrMismatch, e)
 			}
 		}
-		return nil
+		if len(epochs) > 0 {
+			return nil
+		}
+		return walk(snap, []byte{kindObject}, func(r meta.Row) error {
+			if o, err := decodeObject(r.Val); err == nil && o.size > 0 {
+				return fmt.Errorf("%w: there are objects and no blobs; is a volume not mounted?", ErrMismatch)
+			}
+			return nil // fsck reports a row that cannot be read
+		})
 	})
 }
 

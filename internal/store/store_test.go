@@ -549,16 +549,22 @@ func TestFsckFindsAFlippedBit(t *testing.T) {
 	}
 }
 
-// TestMetadataThatDoesNotKnowTheBlobsIsRefused stands for a volume that is not mounted, or half a restore: the
-// blobs must not be taken for orphans.
-func TestMetadataThatDoesNotKnowTheBlobsIsRefused(t *testing.T) {
+// TestHalfAStoreIsRefused stands for a volume that is not mounted, or half a restore: the
+// blobs must not be taken for orphans, nor new ones be written elsewhere.
+func TestHalfAStoreIsRefused(t *testing.T) {
+	for _, half := range []string{"meta", "blobs"} {
+		t.Run("without "+half, func(t *testing.T) { testHalf(t, half) })
+	}
+}
+
+func testHalf(t *testing.T, missing string) {
 	fsys := vfs.NewMem()
 	s := open(t, fsys)
 	put(t, makeBucket(t, s, "test-bucket"), "a", "x")
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := fsys.RemoveAll("meta"); err != nil {
+	if err := fsys.RemoveAll(missing); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
@@ -571,10 +577,10 @@ func TestMetadataThatDoesNotKnowTheBlobsIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := store.Open(t.Context(), store.Options{Meta: m, Blobs: b}); !errors.Is(err, store.ErrMismatch) {
-			t.Fatalf("open without the metadata: %v; want ErrMismatch", err)
+			t.Fatalf("open: %v; want ErrMismatch", err)
 		}
 	}
-	if n := countBlobs(t, fsys); n != 1 {
+	if n := countBlobs(t, fsys); missing == "meta" && n != 1 {
 		t.Errorf("%d blobs are left; want 1", n)
 	}
 }
