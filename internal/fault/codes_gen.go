@@ -85,7 +85,7 @@ const (
 	// PreconditionFailed (412): A condition of the request does not hold.
 	PreconditionFailed Code = "precondition_failed"
 	// RequestExpired (403): The date of the request is missing, unreadable or more than 15
-	// minutes off, or the signed link has run out.
+	// minutes off, or the signed link has expired.
 	RequestExpired Code = "request_expired"
 	// ServiceUnavailable (503): The server cannot take the request at the moment; try again.
 	ServiceUnavailable Code = "service_unavailable"
@@ -147,7 +147,7 @@ var codes = map[Code]struct {
 	ObjectNotExists:     {404, "There is no such object or version.", false},
 	PermissionDenied:    {403, "The caller may not do this.", false},
 	PreconditionFailed:  {412, "A condition of the request does not hold.", false},
-	RequestExpired:      {403, "The date of the request is missing, unreadable or more than 15 minutes off, or the signed link has run out.", false},
+	RequestExpired:      {403, "The date of the request is missing, unreadable or more than 15 minutes off, or the signed link has expired.", false},
 	ServiceUnavailable:  {503, "The server cannot take the request at the moment; try again.", true},
 	SignatureNotMatched: {401, "The signature is not the one that the secret key gives for this request.", false},
 	TooManyBuckets:      {403, "The account has as many buckets as it may have.", false},

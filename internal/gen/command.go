@@ -41,7 +41,10 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	s := &settings{}
-	if err := s.parse(args[0], args[1:]); err != nil {
+	if err := s.parse(args[0], args[1:]); errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(stdout, usage)
+		return 0
+	} else if err != nil {
 		fmt.Fprintf(stderr, "oisgen %s: %v\n", args[0], err)
 		return 2
 	}

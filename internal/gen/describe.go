@@ -3,7 +3,9 @@ package gen
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 )
 
 // docType returns a type in words. Links to named types go to page.
@@ -35,12 +37,13 @@ func docType(page string, t *Type) string {
 	return t.Kind
 }
 
-// allowed returns sentences about the values that a field may have.
+// allowed returns sentences about the values that a field may have, without what its
+// description says already.
 func allowed(f *Field) string {
 	var list []string
 	if len(f.Enum) > 0 {
 		s := "One of `" + strings.Join(f.Enum, "`, `") + "`"
-		if f.FoldCase {
+		if f.FoldCase && !says(f, "letter", "case") {
 			s += " in any letter case"
 		}
 		list = append(list, s)
@@ -48,10 +51,10 @@ func allowed(f *Field) string {
 	if s := span(f); s != "" {
 		list = append(list, s)
 	}
-	if f.MaxLength != nil {
+	if f.MaxLength != nil && !says(f, strconv.FormatInt(*f.MaxLength, 10)) {
 		list = append(list, fmt.Sprintf("At most %d characters", *f.MaxLength))
 	}
-	if f.MaxBytes != nil {
+	if f.MaxBytes != nil && !says(f, strconv.FormatInt(*f.MaxBytes, 10), "bytes") {
 		list = append(list, fmt.Sprintf("At most %d bytes", *f.MaxBytes))
 	}
 	if f.Pattern != "" {
@@ -72,17 +75,38 @@ func allowed(f *Field) string {
 	return strings.Join(list, ". ") + "."
 }
 
+// says reports whether these words stand in a row in the description of a field.
+func says(f *Field, phrase ...string) bool {
+	words := strings.FieldsFunc(f.Description, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	for len(words) >= len(phrase) {
+		if slices.Equal(words[:len(phrase)], phrase) {
+			return true
+		}
+		words = words[1:]
+	}
+	return false
+}
+
 // span returns the interval of an integer in words.
 func span(f *Field) string {
+	low, high := "", ""
+	if f.Minimum != nil {
+		low = strconv.FormatInt(*f.Minimum, 10)
+	}
+	if f.Maximum != nil {
+		high = strconv.FormatInt(*f.Maximum, 10)
+	}
 	switch {
+	case f.Minimum != nil && f.Maximum != nil && says(f, low, "to", high):
+		return ""
 	case f.Minimum != nil && f.Maximum != nil && !f.Clamp:
-		return fmt.Sprintf("From %d to %d", *f.Minimum, *f.Maximum)
+		return "From " + low + " to " + high
 	case f.Minimum != nil && f.Maximum != nil:
-		return fmt.Sprintf("From %d; the maximum is %d", *f.Minimum, *f.Maximum)
+		return "From " + low + "; the maximum is " + high
 	case f.Minimum != nil:
-		return fmt.Sprintf("At least %d", *f.Minimum)
+		return "At least " + low
 	case f.Maximum != nil:
-		return fmt.Sprintf("At most %d", *f.Maximum)
+		return "At most " + high
 	}
 	return ""
 }
@@ -104,6 +128,38 @@ func operationsWith(spec *Spec, code string) []*Operation {
 	return filter(spec, func(o *Operation) bool {
 		return slices.ContainsFunc(o.Errors, func(e *ErrorCode) bool { return e.Code == code })
 	})
+}
+
+// A Selection says which operations are meant: every one of a group but those of Except,
+// and those of Also. Without a group it is Also alone.
+type Selection struct {
+	Group        string // "every operation on an object", or ""
+	Except, Also []*Operation
+}
+
+// selection finds the shortest way to say which operations are meant.
+func selection(spec *Spec, list []*Operation) Selection {
+	best := Selection{Also: list}
+	for _, g := range []struct{ name, levels string }{
+		{"every operation", "service bucket object"},
+		{"every operation on a bucket or an object", "bucket object"},
+		{"every operation on a bucket", "bucket"},
+		{"every operation on an object", "object"},
+	} {
+		s := Selection{Group: g.name}
+		for _, o := range spec.Operations {
+			in, meant := strings.Contains(g.levels, o.Level), slices.Contains(list, o)
+			if in && !meant {
+				s.Except = append(s.Except, o)
+			} else if !in && meant {
+				s.Also = append(s.Also, o)
+			}
+		}
+		if 2*len(s.Except)+len(s.Also)+1 < 2*len(best.Except)+len(best.Also) {
+			best = s
+		}
+	}
+	return best
 }
 
 // filter returns the operations for which ok holds.

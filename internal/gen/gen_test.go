@@ -418,6 +418,9 @@ func TestCommandLine(t *testing.T) {
 	}{
 		{"", 0, "Usage:"},
 		{"help", 0, "Usage:"},
+		{"generate --help", 0, "Usage:"},
+		{"generate --spec x -h", 0, "Usage:"},
+		{"export --help", 0, "Usage:"},
 		{"paint", 2, `unknown command "paint"`},
 		{"generate", 2, "--spec is missing"},
 		{"generate --spec x", 2, "--out is missing"},

@@ -152,7 +152,7 @@ var funcs = template.FuncMap{
 	"quote":   strconv.Quote, "json": toJSON, "join": join, "list": func(v ...any) []any { return v },
 	"comment": comment, "wrap": wrap, "indent": indent, "sentence": sentence, "oneLine": oneLine,
 	"thirdPerson": thirdPerson, "docType": docType, "typeDoc": typeDoc, "allowed": allowed, "cell": cell,
-	"operationsOf": operationsOf, "operationsWith": operationsWith,
+	"operationsOf": operationsOf, "operationsWith": operationsWith, "selection": selection,
 	"secretHeaders": secretHeaders, "statusText": http.StatusText,
 	"add":  func(a, b int) int { return a + b },
 	"fail": func(format string, args ...any) (string, error) { return "", fmt.Errorf(format, args...) },

@@ -592,11 +592,14 @@ const (
 	LimitBucketNameMinLength = 6 // characters
 	// LimitBucketNameMaxLength: Longest name of a bucket.
 	LimitBucketNameMaxLength = 63 // characters
-	// LimitBucketsPerAccount: How many buckets an account may own unless it is granted more.
+	// LimitBucketsPerAccount: How many buckets an account of the public service may own
+	// unless it is granted more; ois serve sets no limit.
 	LimitBucketsPerAccount = 2 // buckets
-	// LimitBucketLease: How old a bucket must be to be deleted.
+	// LimitBucketLease: How old a bucket of the public service must be before it can be
+	// deleted; with ois serve it can be deleted at once.
 	LimitBucketLease = 60 // seconds
-	// LimitBucketNameReuseDelay: How long the name of a deleted bucket stays taken.
+	// LimitBucketNameReuseDelay: How long the name of a deleted bucket of the public service
+	// stays taken; with ois serve it is free at once.
 	LimitBucketNameReuseDelay = 60 // seconds
 	// LimitKeyMinBytes: Shortest key of an object in UTF-8.
 	LimitKeyMinBytes = 1 // bytes
@@ -705,7 +708,7 @@ const (
 	LimitModerationRetries = 3 // attempts
 	// LimitModerationRetryDelay: Pause before the result of tupu-porn is sent again.
 	LimitModerationRetryDelay = 500 // milliseconds
-	// LimitStandardIaMinDays: Time for which an object in STANDARD_IA is paid at least.
+	// LimitStandardIaMinDays: Shortest time for which an object in STANDARD_IA is billed.
 	LimitStandardIaMinDays = 30 // days
 	// LimitEncryptionKeyBytes: Length of a customer's encryption key.
 	LimitEncryptionKeyBytes = 32 // bytes
@@ -2153,8 +2156,9 @@ type CompleteMultipartUploadInput struct {
 	Key string `json:"-"`
 	// Id of the multipart upload, as InitiateMultipartUpload returned it.
 	UploadID string `json:"-"`
-	// Entity tag that the object shall have, in double quotes. It is adopted as it is and not
-	// compared with the content. Absent means the server makes one up that is not an MD5.
+	// Entity tag to give the object, in double quotes. It is adopted as it is and not
+	// compared with the content. Absent means that the server generates one, which is not an
+	// MD5.
 	ETag string `json:"-"`
 	// Encrypts the object with a key that the server does not keep. The three encryption
 	// headers come together or not at all.

@@ -54,8 +54,11 @@ type Bucket struct {
 }
 
 // Bucket returns the handle of a bucket in a zone. An empty zone means the zone of
-// the configuration; without one there, requests go to the endpoint as it is, which
-// suits a server with an IP address. See [Client.BucketZone] for finding out.
+// the configuration; without one there, requests go to the endpoint as it is. See
+// [Client.BucketZone] for finding out.
+//
+// The zone travels in the host name and nowhere else. An endpoint that is an IP address
+// or localhost has no room for it: the server does not see the zone.
 func (c *Client) Bucket(name, zone string) *Bucket {
 	if zone == "" {
 		zone = c.cfg.Zone
@@ -69,9 +72,12 @@ func (b *Bucket) Name() string { return b.name }
 // Zone returns the zone that requests go to; it may be empty.
 func (b *Bucket) Zone() string { return b.zone }
 
-// Create creates the bucket in its zone. It fails with [ErrExist] if somebody has a
-// bucket of that name, be it the caller. That can also happen if an earlier
-// attempt has created it and its answer got lost: see Error.Attempts.
+// Create creates the bucket in its zone. At an endpoint that is an IP address or
+// localhost the zone is not sent, and the bucket is made in the server's default zone.
+//
+// Create fails with [ErrExist] if somebody has a bucket of that name, be it the caller.
+// That can also happen if an earlier attempt has created it and its answer got lost:
+// see Error.Attempts.
 func (b *Bucket) Create(ctx context.Context) error {
 	_, err := b.api.PutBucket(ctx, &api.PutBucketInput{Zone: b.zone, Bucket: b.name})
 	return b.error(err, api.OpPutBucket, "")

@@ -16,10 +16,12 @@
 //
 // A bucket lives in a zone, and requests go to the zone's host in front of the
 // endpoint's: jn1a.is.shanhe.com. In front of an IP address or localhost nothing
-// is ever put, so that "http://127.0.0.1:9000" works as it is. [Client.BucketZone]
-// finds out the zone of a bucket.
+// is ever put, so that "http://127.0.0.1:9000" works as it is; zones are not sent then, and
+// new buckets are in the server's default zone. [Client.BucketZone] finds out the zone of
+// a bucket.
 //
-// Keys are sent as they are. "a//b", "/a" and "../a" are keys like any other.
+// Keys are sent as they are: "a//b" and "../a" are keys like any other. Servers refuse keys
+// that start with "/".
 //
 // # Errors
 //

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -64,14 +66,16 @@ type Error struct {
 	broken bool   // the answer was good, but not all of it came
 }
 
-// Error returns one line with everything but the help page.
+// Error returns one line with everything but the help page. Bucket and key are
+// quoted if they hold anything that cannot be printed.
 func (e *Error) Error() string {
 	text := "ois: " + e.Op
 	if e.Bucket != "" {
-		text += " " + e.Bucket
+		name := e.Bucket
 		if e.Key != "" {
-			text += "/" + e.Key
+			name += "/" + e.Key
 		}
+		text += " " + quoteOdd(name)
 	}
 	switch {
 	case e.Code != "":
@@ -83,9 +87,34 @@ func (e *Error) Error() string {
 		text += ": " + e.Message
 	}
 	if e.Err != nil {
-		text += ": " + e.Err.Error()
+		text += ": " + e.reason()
 	}
-	return text + e.circumstances()
+	return oneLine(text + e.circumstances())
+}
+
+// reason is the text of the cause, without what the error says already.
+func (e *Error) reason() string {
+	text := strings.TrimPrefix(e.Err.Error(), "ois: ")
+	text = strings.ReplaceAll(text, ": ois: ", ": ")
+	return strings.TrimPrefix(text, e.Op+": ")
+}
+
+// quoteOdd quotes a name if it would not print as it is.
+func quoteOdd(name string) string {
+	odd := func(r rune) bool { return !unicode.IsPrint(r) }
+	if utf8.ValidString(name) && !strings.ContainsFunc(name, odd) {
+		return name
+	}
+	return strconv.Quote(name)
+}
+
+// oneLine puts a blank where text has line breaks and other control characters.
+func oneLine(text string) string {
+	control := func(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp) }
+	if !strings.ContainsFunc(text, control) {
+		return text
+	}
+	return strings.Join(strings.FieldsFunc(text, control), " ")
 }
 
 // circumstances are what stands in brackets at the end.

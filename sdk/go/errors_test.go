@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/oisproject/ois/sdk/go/api"
 )
@@ -74,6 +76,53 @@ func TestErrorReadsAsOneLine(t *testing.T) {
 	} {
 		if got := e.Error(); got != want {
 			t.Errorf("got  %q\nwant %q", got, want)
+		}
+	}
+}
+
+func TestErrorsStayOneLineWhateverTheyAreAbout(t *testing.T) {
+	for _, key := range append(oddKeys, "a\u2028b", "a\u0085b", "\x1b[31mred") {
+		e := &Error{
+			Op: "PutObject", Bucket: "photos-1", Key: key, Status: 400, Code: "invalid_object_name",
+			Message: "two\nlines", RequestID: "3f\r2c", Err: errors.Join(errors.New("one"), errors.New("two")),
+		}
+		text := e.Error()
+		if strings.ContainsFunc(text, func(r rune) bool { return unicode.In(r, unicode.C, unicode.Zl, unicode.Zp) }) || !utf8.ValidString(text) {
+			t.Errorf("key %q: %q", key, text)
+		}
+		if !strings.HasSuffix(text, ": 400 invalid_object_name: two lines: one two (request 3f 2c)") {
+			t.Errorf("key %q: %q", key, text)
+		}
+	}
+	e := &Error{Op: "GetObject", Bucket: "photos-1", Key: "a\nois: all is well", Status: 404}
+	if got, want := e.Error(), `ois: GetObject "photos-1/a\nois: all is well": 404 Not Found`; got != want {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+func TestErrorsSayNothingTwice(t *testing.T) {
+	c := client(t, nil, func(c *Config) {
+		c.Endpoint, c.Retry = "http://127.0.0.1:9", quick
+		c.Transport = roundTrip(func(*http.Request) (*http.Response, error) { return nil, errors.New("no network") })
+	})
+	plain := client(t, nil, func(c *Config) {
+		c.Endpoint = "http://127.0.0.1:9"
+		c.Transport = roundTrip(func(*http.Request) (*http.Response, error) { return reply(200, ""), nil })
+	})
+	own := client(t, nil, func(c *Config) {
+		c.Retry = quick
+		c.Credentials = RefreshCredentials(func(context.Context) (Credentials, error) { return Credentials{}, ErrBusy })
+	})
+	_, unsupported := plain.Bucket("photos-1", "").Put(t.Context(), "k", nil, &PutOptions{IfNoneMatch: "*"})
+	_, asking := c.Bucket("photos-1", "").Put(t.Context(), "k", nil, &PutOptions{IfNoneMatch: "*"})
+	for want, err := range map[string]error{
+		"ois: PutBucket: Bucket is missing": c.Bucket("", "").Create(t.Context()),
+		"ois: PutObject photos-1/k: not supported by the server: 127.0.0.1:9 does not announce conditional-write": unsupported,
+		"ois: PutObject photos-1/k: asking for conditional writes: HeadBucket photos-1: no network (4 attempts)":  asking,
+		"ois: DeleteBucket photos-1: credentials: server is busy (4 attempts)":                                    own.Bucket("photos-1", "").Delete(t.Context()),
+	} {
+		if err == nil || err.Error() != want {
+			t.Errorf("got  %v\nwant %s", err, want)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net/http"
 	"strings"
 	"time"
 
@@ -165,8 +166,11 @@ type RemoveError struct {
 
 // Error names the first object and counts the others.
 func (e *RemoveError) Error() string {
-	if e.Count == 1 {
+	switch e.Count {
+	case 1:
 		return e.Failed[0].Error()
+	case 2:
+		return fmt.Sprintf("%v, and 1 more object", e.Failed[0])
 	}
 	return fmt.Sprintf("%v, and %d more objects", e.Failed[0], e.Count-1)
 }
@@ -182,44 +186,82 @@ func (e *RemoveError) Unwrap() []error {
 
 // RemoveAll deletes objects, a thousand at a time; slices.Values makes a sequence of
 // a slice. A key without an object counts as deleted. If some objects cannot be
-// deleted it goes on with the others and returns a [*RemoveError].
+// deleted it goes on with the others and returns a [*RemoveError], which counts them all:
+// what is not in it is deleted.
+//
+// A request that the service refuses as a whole counts for each of its objects. Unless that
+// is about what is in it, a 400, the next ones would fare no better: nothing more is
+// sent then, and the remaining keys count as failed for the same reason.
 func (b *Bucket) RemoveAll(ctx context.Context, keys iter.Seq[string]) error {
-	var failed RemoveError
-	batch := make([]api.ObjectToDelete, 0, maxRemove)
+	r := removal{b: b, batch: make([]api.ObjectToDelete, 0, maxRemove)}
 	for key := range keys {
-		if err := checkKey(key); err != nil {
-			failed.add(&Error{Op: api.OpDeleteMultipleObjects.Name, Bucket: b.name, Key: key, Err: err})
-			continue
-		}
-		if batch = append(batch, api.ObjectToDelete{Key: key}); len(batch) == maxRemove {
-			if err := b.removeBatch(ctx, batch, &failed); err != nil {
-				return errors.Join(err, failed.orNil())
-			}
-			batch = batch[:0]
-		}
+		r.add(ctx, key)
 	}
-	if len(batch) > 0 {
-		if err := b.removeBatch(ctx, batch, &failed); err != nil {
-			return errors.Join(err, failed.orNil())
-		}
+	r.send(ctx)
+	if r.failed.Count == 0 {
+		return nil
 	}
-	return failed.orNil()
+	return &r.failed
 }
 
-func (b *Bucket) removeBatch(ctx context.Context, batch []api.ObjectToDelete, failed *RemoveError) error {
-	out, err := b.api.DeleteMultipleObjects(ctx, &api.DeleteMultipleObjectsInput{
-		Zone: b.zone, Bucket: b.name, Objects: batch, Quiet: true,
+// removal is the state of RemoveAll between two keys.
+type removal struct {
+	b      *Bucket
+	batch  []api.ObjectToDelete
+	failed RemoveError
+	end    error // why nothing more is sent
+}
+
+func (r *removal) add(ctx context.Context, key string) {
+	if r.end != nil {
+		r.fail(key, r.end)
+		return
+	}
+	if err := checkKey(key); err != nil {
+		r.fail(key, err)
+		return
+	}
+	if r.batch = append(r.batch, api.ObjectToDelete{Key: key}); len(r.batch) == maxRemove {
+		r.send(ctx)
+	}
+}
+
+// send deletes what has gathered.
+func (r *removal) send(ctx context.Context) {
+	if len(r.batch) == 0 {
+		return
+	}
+	out, err := r.b.api.DeleteMultipleObjects(ctx, &api.DeleteMultipleObjectsInput{
+		Zone: r.b.zone, Bucket: r.b.name, Objects: r.batch, Quiet: true,
 	})
 	if err != nil {
-		return b.error(err, api.OpDeleteMultipleObjects, "")
+		for _, o := range r.batch {
+			r.fail(o.Key, err)
+		}
+		var e *Error
+		if !errors.As(err, &e) || e.Status != http.StatusBadRequest {
+			r.end = err
+		}
+	} else {
+		for _, f := range out.Errors {
+			r.failed.add(&Error{
+				Op: api.OpDeleteMultipleObjects.Name, Bucket: r.b.name, Key: f.Key,
+				Code: f.Code, Message: f.Message, RequestID: out.RequestID,
+			})
+		}
 	}
-	for _, f := range out.Errors {
-		failed.add(&Error{
-			Op: api.OpDeleteMultipleObjects.Name, Bucket: b.name, Key: f.Key,
-			Code: f.Code, Message: f.Message, RequestID: out.RequestID,
-		})
+	r.batch = r.batch[:0]
+}
+
+// fail notes that a key was not deleted. An error of the whole request becomes the key's.
+func (r *removal) fail(key string, err error) {
+	var about Error
+	var e *Error
+	if errors.As(r.b.error(err, api.OpDeleteMultipleObjects, key), &e) {
+		about = *e
 	}
-	return nil
+	about.Key = key
+	r.failed.add(&about)
 }
 
 func (e *RemoveError) add(f *Error) {
@@ -227,11 +269,4 @@ func (e *RemoveError) add(f *Error) {
 	if len(e.Failed) < 1000 {
 		e.Failed = append(e.Failed, f)
 	}
-}
-
-func (e *RemoveError) orNil() error {
-	if e.Count == 0 {
-		return nil
-	}
-	return e
 }

@@ -6,11 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/oisproject/ois/sdk/go/api"
 )
 
 func TestListBuckets(t *testing.T) {
@@ -215,8 +218,63 @@ func TestRemoveAll(t *testing.T) {
 	if err := b.RemoveAll(t.Context(), slices.Values([]string{})); err != nil || len(sizes) != 1 {
 		t.Errorf("RemoveAll of nothing: %v with batches of %v", err, sizes)
 	}
-	_, down := serve(t, func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) })
-	if err := client(t, down, nil).Bucket("photos-1", "").RemoveAll(t.Context(), slices.Values([]string{"", "a"})); err == nil || !errors.As(err, &failed) {
-		t.Errorf("RemoveAll of a refused batch: %v; want both errors", err)
+}
+
+// TestRemoveAllAccountsForEveryKey looks at what becomes of the keys around a request that fails.
+func TestRemoveAllAccountsForEveryKey(t *testing.T) {
+	keys := make([]string, 2500)
+	for i := range keys {
+		keys[i] = fmt.Sprint("k", i)
+	}
+	keys[1500], keys[2400] = "", "bad\xff"
+	tests := []struct {
+		name     string
+		answer   int // to the first request
+		failed   int
+		requests int
+	}{
+		{"refused for what is in it", http.StatusBadRequest, 1002, 3},
+		{"refused for who asks", http.StatusForbidden, 2500, 1},
+		{"no such bucket", http.StatusNotFound, 2500, 1},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			rec, srv := serve(t, func(n int, w http.ResponseWriter, _ *http.Request) {
+				if n == 1 {
+					answerJSON(w, test.answer, `{"code":"c","message":"m"}`)
+					return
+				}
+				answerJSON(w, http.StatusOK, "{}")
+			})
+			err := client(t, srv, nil).Bucket("photos-1", "").RemoveAll(t.Context(), slices.Values(keys))
+			var failed *RemoveError
+			if !errors.As(err, &failed) || failed.Count != test.failed || len(failed.Failed) != 1000 {
+				t.Fatalf("got %v with %+v; want %d of the keys", err, failed, test.failed)
+			}
+			first := failed.Failed[0]
+			if first.Key != "k0" || first.Status != test.answer || failed.Failed[999].Key != "k999" {
+				t.Errorf("first of them: %v", first)
+			}
+			if n := len(rec.requests()); n != test.requests {
+				t.Errorf("%d requests; want %d", n, test.requests)
+			}
+		})
+	}
+}
+
+func TestRemoveAllWithoutAnAnswerIsARemoveError(t *testing.T) {
+	c := client(t, nil, func(c *Config) {
+		c.Retry = quick
+		c.Transport = roundTrip(func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF })
+	})
+	err := c.Bucket("photos-1", "").RemoveAll(t.Context(), slices.Values([]string{"", "a"}))
+	var failed *RemoveError
+	if !errors.As(err, &failed) || failed.Count != 2 || failed.Failed[1].Key != "a" || !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("RemoveAll: %v", err)
+	}
+	err = c.Bucket("", "").RemoveAll(t.Context(), slices.Values([]string{"a"}))
+	var in *api.InputError
+	if !errors.As(err, &failed) || !errors.As(err, &in) || err.Error() != "ois: DeleteMultipleObjects: Bucket is missing" {
+		t.Errorf("RemoveAll of no bucket: %v", err)
 	}
 }

@@ -37,7 +37,7 @@ type PresignOptions struct {
 
 	VersionID string
 
-	// What the answer's headers shall be, whatever is stored.
+	// Headers that the answer is to have, whatever is stored.
 	ResponseContentType        string
 	ResponseContentDisposition string
 	ResponseContentEncoding    string

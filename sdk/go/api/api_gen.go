@@ -409,7 +409,8 @@ func (out *PutBucketOutput) read(res *Response) error {
 // Answers 200 if the bucket exists and the caller may read it, 403 if not, 404 if there is
 // no such bucket. There is never a body. Without a signature and without a zone in the
 // host name the answer is a redirect to the zone of the bucket, 301 for a bucket in the
-// path and 307 for one in the host name.
+// path and 307 for one in the host name. At an IP address or localhost, which have no
+// hosts of zones, there is no redirect.
 func (c *Client) HeadBucket(ctx context.Context, in *HeadBucketInput) (*HeadBucketOutput, error) {
 	req, err := in.request()
 	if err != nil {

@@ -1656,8 +1656,9 @@ type CompleteMultipartUploadInput struct {
 	Key string `json:"-"`
 	// Id of the multipart upload, as InitiateMultipartUpload returned it.
 	UploadID string `json:"-"`
-	// Entity tag that the object shall have, in double quotes. It is adopted as it is and not
-	// compared with the content. Absent means the server makes one up that is not an MD5.
+	// Entity tag to give the object, in double quotes. It is adopted as it is and not
+	// compared with the content. Absent means that the server generates one, which is not an
+	// MD5.
 	ETag string `json:"-"`
 	// Encrypts the object with a key that the server does not keep. The three encryption
 	// headers come together or not at all.
