@@ -72,6 +72,9 @@ func (a *Authenticator) Authenticate(ctx context.Context, m signature.Message) (
 	if err != nil || creds == nil {
 		return Caller{}, err
 	}
+	if err := checkSingle(m.Header); err != nil {
+		return Caller{}, err
+	}
 	key, userID, err := a.key(ctx, creds.accessKeyID)
 	if err != nil {
 		return Caller{}, err
@@ -167,6 +170,16 @@ func parameter(query, name string) (value string, ok bool) {
 		return raw, true
 	}
 	return "", false
+}
+
+// checkSingle refuses a second line of a header whose first is all that the signature covers.
+func checkSingle(h http.Header) error {
+	for _, name := range []string{"Content-Md5", "Content-Type", "Date", "X-Qs-Date"} {
+		if n := len(h[name]); n > 1 {
+			return fault.Newf(fault.InvalidArgument, "there are %d headers %s and should be one", n, name)
+		}
+	}
+	return nil
 }
 
 // checkTime refuses a request that was signed too long ago, or too far ahead.

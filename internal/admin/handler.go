@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/oisproject/ois/internal/store"
 )
@@ -66,13 +67,19 @@ func Handler(s Service) http.Handler {
 	return mux
 }
 
+// bodyPatience is how long a client may take to send a body, of which nothing is wanted.
+const bodyPatience = 5 * time.Second
+
 // answer writes what do returns.
 func answer(do func(*http.Request) (any, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// Reading to the end lets net/http notice when the client goes away: a check then stops.
+		deadline := http.NewResponseController(w).SetReadDeadline
+		_ = deadline(time.Now().Add(bodyPatience)) // a writer without deadlines has nobody to wait for
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {
 			return
 		}
+		_ = deadline(time.Time{})
 		v, err := do(r)
 		if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 			err = errors.New("the server is stopping")

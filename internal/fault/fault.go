@@ -5,6 +5,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // A Code is a stable token of the contract, such as "object_not_exists".
@@ -20,8 +21,15 @@ type Error struct {
 // Newf returns an error for clients. An operand of %w becomes its cause, which is logged and not sent.
 func Newf(code Code, format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
-	return &Error{Code: code, Message: err.Error(), cause: errors.Unwrap(err)}
+	message := err.Error()
+	if len(message) > maxMessage {
+		message = strings.ToValidUTF8(message[:maxMessage], "") + "…"
+	}
+	return &Error{Code: code, Message: message, cause: errors.Unwrap(err)}
 }
+
+// maxMessage is how many bytes of a message are kept: it may quote what a client has sent, however long.
+const maxMessage = 2 << 10
 
 // Error returns code and message.
 func (e *Error) Error() string { return string(e.Code) + ": " + e.Message }

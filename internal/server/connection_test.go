@@ -293,8 +293,8 @@ func TestSlowSenderIsCutOff(t *testing.T) {
 		pause time.Duration // before each
 		want  time.Duration // until the error; 0 means it is fine
 	}{
-		{"silent", 1, time.Hour, stall},
-		{"single bytes", 1, 10 * time.Second, stall},
+		{"silent", 1, time.Hour, sendStall},
+		{"single bytes", 1, 10 * time.Second, sendStall},
 		{"slow but steady", 1 << 10, time.Second, 0},
 		{"large pieces with long pauses", quantum, 29 * time.Second, 0},
 	}
@@ -358,15 +358,15 @@ func TestSlowReceiverIsCutOff(t *testing.T) {
 // TestOwnSlownessIsNotTheClients lets the handler take its time, longer than any patience.
 func TestOwnSlownessIsNotTheClients(t *testing.T) {
 	slow := func(x *exchange) error {
-		time.Sleep(2 * stall)
+		time.Sleep(2 * sendStall)
 		if _, err := io.CopyN(io.Discard, &x.body, 3); err != nil {
 			return err
 		}
-		time.Sleep(2 * stall)
+		time.Sleep(2 * sendStall)
 		if err := readBody(x); err != nil {
 			return err
 		}
-		time.Sleep(2 * stall)
+		time.Sleep(2 * sendStall)
 		return x.context().Err()
 	}
 	inBubble(t, slow, func(t *testing.T, c net.Conn, r *bufio.Reader) {

@@ -122,8 +122,13 @@ func (x *exchange) authenticate() (err error) {
 // authenticateLabel tries the signature of old Go SDKs in virtual-host style: they take the first label of
 // every host for a bucket, that of the service's own host, too. Otherwise err stands.
 func (x *exchange) authenticateLabel(m signature.Message, err error) error {
-	label, _, ok := strings.Cut(wire.Hostname(x.r.Host), ".")
-	if !ok {
+	host := wire.Hostname(x.r.Host)
+	label, _, ok := strings.Cut(host, ".")
+	if !ok || host != x.hosts.Domain {
+		return err
+	}
+	// Of a bucket of that name it is the signature that lists its objects, and must not list the buckets.
+	if _, missing := x.store.Bucket(x.r.Context(), label); fault.CodeOf(missing) != fault.BucketNotExists {
 		return err
 	}
 	m.Bucket = label
@@ -170,7 +175,7 @@ func (x *exchange) context() context.Context { return x.r.Context() }
 // fail answers with an error. If an answer has begun it cannot be taken back: the
 // connection is cut, so that the client does not take a part for the whole.
 func (x *exchange) fail(err error) {
-	if x.context().Err() != nil && fault.CodeOf(err) == fault.InternalError {
+	if errors.Is(err, context.Canceled) && x.context().Err() != nil {
 		err = fmt.Errorf("%w: %w", wire.ErrGone, err)
 	}
 	x.err = err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/oisproject/ois/internal/fault"
+	"github.com/oisproject/ois/internal/store"
 	"github.com/oisproject/ois/internal/wire"
 )
 
@@ -31,7 +32,7 @@ func (x *exchange) logLine(aborted bool) {
 		{"bucket", x.address.Bucket}, {"key", x.address.Key}, {"user", x.caller.UserID},
 	} {
 		if a.value != "" {
-			line = append(line, slog.String(a.name, a.value))
+			line = append(line, slog.String(a.name, cut(a.value)))
 		}
 	}
 	if x.operation != 0 {
@@ -51,6 +52,14 @@ func (x *exchange) logLine(aborted bool) {
 		line = append(line, slog.Bool("aborted", true))
 	}
 	x.log.LogAttrs(x.context(), level, "request", line...)
+}
+
+// cut shortens a value that no bucket and no key can have.
+func cut(s string) string {
+	if len(s) > store.MaxKey {
+		return s[:store.MaxKey] + "…"
+	}
+	return s
 }
 
 // client returns the address of who sent the request: the peer or, if a trusted proxy says so, the

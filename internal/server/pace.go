@@ -7,12 +7,14 @@ import (
 	"time"
 )
 
-// Patience with a peer: it has stall for each quantum of bytes that it sends or takes, and drain
-// to send the rest of a body that nobody wants any more.
+// Patience with a peer: it has sendStall for each quantum of bytes that it sends, takeStall for each that it
+// takes, and drain to send the rest of a body that nobody wants any more. A write returns only when the
+// peer has taken a good part of what the kernels on both sides hold, which is megabytes.
 const (
-	stall   = 30 * time.Second
-	quantum = 16 << 10
-	drain   = 5 * time.Second
+	sendStall = 30 * time.Second
+	takeStall = 5 * time.Minute
+	quantum   = 16 << 10
+	drain     = 5 * time.Second
 )
 
 // A pace bounds how long one direction of a connection may make us wait. What counts is the time spent waiting for
@@ -20,6 +22,7 @@ const (
 // so that single bytes do not keep a connection alive.
 type pace struct {
 	set    func(time.Time) error // the deadline of the connection
+	stall  time.Duration
 	asked  time.Time
 	waited time.Duration // for this quantum
 	moved  int           // bytes of this quantum
@@ -28,7 +31,7 @@ type pace struct {
 // before begins to wait for the peer.
 func (p *pace) before() {
 	p.asked = time.Now()
-	p.until(p.asked.Add(stall - p.waited))
+	p.until(p.asked.Add(p.stall - p.waited))
 }
 
 // after ends the wait, which moved n bytes.
@@ -56,7 +59,7 @@ type upload struct {
 func (u *upload) begin(w http.ResponseWriter, r *http.Request) {
 	u.body = r.Body
 	if u.ended = r.ContentLength == 0; !u.ended {
-		u.pace.set = http.NewResponseController(w).SetReadDeadline
+		u.pace.set, u.pace.stall = http.NewResponseController(w).SetReadDeadline, sendStall
 		u.pace.before()
 	}
 }
@@ -98,7 +101,7 @@ type answer struct {
 // the same connection has left; the next one comes with the status.
 func (a *answer) begin(w http.ResponseWriter) {
 	a.ResponseWriter = w
-	a.pace.set = http.NewResponseController(w).SetWriteDeadline
+	a.pace.set, a.pace.stall = http.NewResponseController(w).SetWriteDeadline, takeStall
 	a.pace.until(time.Time{})
 }
 

@@ -27,7 +27,7 @@ import (
 
 // Limits of every connection. They protect the server from peers that are slow, broken or mean.
 const (
-	maxHeaderBytes    = 64 << 10
+	maxHeaderBytes    = 16 << 10
 	readHeaderTimeout = 10 * time.Second
 	idleTimeout       = 2 * time.Minute
 )

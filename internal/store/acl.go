@@ -27,14 +27,17 @@ func (b *Bucket) PutBucketACL(ctx context.Context, in *op.PutBucketACLInput) (*o
 		return nil, err
 	}
 	err = b.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
-		for _, g := range grants {
-			if err := checkGrantee(snap, g.user); err != nil {
-				return nil, err
-			}
-		}
 		now, err := b.store.bucketIn(snap, b.name)
 		if err != nil {
 			return nil, err
+		}
+		for _, g := range grants {
+			if now.row.grantsTo(g.user) {
+				continue // what was read can be put back, also if the user is gone
+			}
+			if err := checkGrantee(snap, g.user); err != nil {
+				return nil, err
+			}
 		}
 		var c change
 		row := now.row
@@ -48,6 +51,11 @@ func (b *Bucket) PutBucketACL(ctx context.Context, in *op.PutBucketACLInput) (*o
 		return nil, err
 	}
 	return &op.PutBucketACLOutput{}, nil
+}
+
+// grantsTo reports whether the bucket has a grant for the user already, or is the user's own.
+func (r *bucketRow) grantsTo(user string) bool {
+	return user == r.owner || slices.ContainsFunc(r.grants, func(g grant) bool { return g.user == user })
 }
 
 func checkGrantee(snap meta.Snapshot, user string) error {

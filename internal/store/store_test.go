@@ -492,6 +492,16 @@ func TestUsersAndKeys(t *testing.T) {
 	if err := s.DeleteUser(ctx, u.ID); err != nil {
 		t.Fatal(err)
 	}
+	if b, err = s.Bucket(ctx, "test-bucket"); err != nil {
+		t.Fatal(err)
+	}
+	acl, err := b.GetBucketACL(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.PutBucketACL(ctx, &op.PutBucketACLInput{ACL: acl.ACL}); err != nil {
+		t.Errorf("put back an ACL with a user that is gone: %v", err)
+	}
 	if _, _, ok, err := s.Key(ctx, k.ID); ok || err != nil {
 		t.Errorf("the key of a deleted user is there: %t, %v", ok, err)
 	}

@@ -89,7 +89,7 @@ func (s *Store) CreateUser(ctx context.Context, name string) (User, error) {
 
 func allowedName(name string) bool {
 	return name != "" && len(name) <= maxUserName && utf8.ValidString(name) && name == strings.TrimSpace(name) &&
-		!strings.ContainsFunc(name, unicode.IsControl)
+		!strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 // ListUsers returns all users, ordered by id.
@@ -141,13 +141,18 @@ func (s *Store) DeleteUser(ctx context.Context, id string) error {
 }
 
 func ownsNothing(snap meta.Snapshot, user string) error {
-	return walk(snap, []byte{kindBucket}, func(r meta.Row) error {
+	owned := ""
+	err := walk(snap, []byte{kindBucket}, func(r meta.Row) error {
 		b, err := decodeBucket(r.Val)
 		if err == nil && b.owner == user {
-			return fmt.Errorf("delete user %q: %w: %s", user, ErrUserInUse, r.Key[1:])
+			owned = string(r.Key[1:])
 		}
 		return err
 	})
+	if err == nil && owned != "" {
+		err = fmt.Errorf("delete user %q: %w, %s among them", user, ErrUserInUse, owned)
+	}
+	return err
 }
 
 // CreateKey makes an access key for a user. The secret is returned once and

@@ -25,6 +25,10 @@ func (disk) CreateNew(name string, mode fs.FileMode) (File, error) {
 
 // Lock implements FS.
 func (d disk) Lock(name string) (io.Closer, error) {
+	// Pebble would make a file that others can read, and whoever reads it can hold a lock that keeps us out.
+	if f, err := d.CreateNew(name, 0o600); err == nil {
+		_ = f.Close() // nothing was written
+	}
 	l, err := d.FS.Lock(name)
 	if err != nil && isLocked(err) {
 		return nil, fmt.Errorf("%s: %w", name, ErrLocked)

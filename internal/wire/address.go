@@ -132,6 +132,9 @@ func splitPort(host string) (name, port string) {
 // request to host, whose address is a. It keeps the port.
 func (h *Hosts) ZoneHost(host string, a *Address, zone string) string {
 	_, port := splitPort(host)
+	if strings.Trim(port, ":0123456789") != "" {
+		port = "" // it is not one
+	}
 	name := zone + "." + h.Domain + port
 	if a.Virtual {
 		return a.Bucket + "." + name

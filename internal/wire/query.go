@@ -7,6 +7,9 @@ import (
 	"github.com/oisproject/ois/internal/fault"
 )
 
+// maxParams is how many parameters a query may have; no operation has nearly as many.
+const maxParams = 100
+
 // A Query is the query of a request: its parameters, decoded, in the order sent.
 type Query []Param
 
@@ -18,6 +21,9 @@ type Param struct{ Name, Value string }
 func ParseQuery(raw string) (Query, error) {
 	if raw == "" {
 		return nil, nil
+	}
+	if n := strings.Count(raw, "&"); n >= maxParams {
+		return nil, fault.Newf(fault.InvalidArgument, "the query has %d separators; allowed: fewer than %d", n, maxParams)
 	}
 	q := make(Query, 0, 1+strings.Count(raw, "&"))
 	for raw != "" {

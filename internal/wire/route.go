@@ -157,8 +157,12 @@ func variant(infos []*op.Info, h http.Header) (*op.Info, error) {
 		return chosen, nil
 	}
 	for _, name := range sources {
-		if _, ok := h[http.CanonicalHeaderKey(name)]; !ok {
+		lines := h[http.CanonicalHeaderKey(name)]
+		if len(lines) == 0 {
 			continue
+		}
+		if len(lines) > 1 {
+			return nil, fault.Newf(fault.InvalidArgument, "there are %d headers %s and should be one", len(lines), name)
 		}
 		if selector != "" {
 			return nil, fault.Newf(fault.InvalidArgument, "there may be only one of %s and %s", selector, name)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/oisproject/ois/internal/fault"
 )
@@ -157,6 +158,16 @@ func (w *walker) entries(s *shape, path string) error {
 	return err
 }
 
+// near returns the field that encoding/json takes an unknown name for: it does not mind upper and lower case.
+func (s *shape) near(name string) string {
+	for field := range s.fields {
+		if strings.EqualFold(field, name) {
+			return field
+		}
+	}
+	return ""
+}
+
 // object checks the fields of an object up to its end, and that none is missing.
 func (w *walker) object(s *shape, path string) error {
 	seen := make(map[string]bool, len(s.fields))
@@ -171,6 +182,9 @@ func (w *walker) object(s *shape, path string) error {
 			return fault.Newf(fault.InvalidRequest, "%s.%s stands there twice", path, name)
 		}
 		if seen[name] = true; !known {
+			if near := s.near(name); near != "" {
+				return fault.Newf(fault.InvalidRequest, "%s.%s: the name is spelled %s", path, name, near)
+			}
 			f.shape = &shape{}
 		}
 		if err := w.value(f.shape, path+"."+name, f.required); err != nil {
