@@ -21,14 +21,14 @@ func (b *Bucket) ListObjects(ctx context.Context, in *op.ListObjectsInput) (*op.
 		Name: b.name, Prefix: in.Prefix, Delimiter: in.Delimiter, Marker: in.Marker, Limit: limit,
 		Keys: []op.Object{}, CommonPrefixes: []string{},
 	}
-	p := page{prefix: in.Prefix, delimiter: in.Delimiter, limit: limit}
+	p := page{listing: objectsOf(b.row.id), prefix: in.Prefix, delimiter: in.Delimiter, limit: limit}
 	err = b.store.view(ctx, func(snap meta.Snapshot) error {
 		name, err := userName(snap, b.row.owner)
 		if err != nil {
 			return err
 		}
 		out.Owner = op.Owner{ID: b.row.owner, Name: name}
-		return p.walk(snap, numberKey(kindObject, b.row.id), in.Marker, func(key string, r meta.Row) error {
+		return p.walk(snap, p.afterKey(in.Marker), func(key string, _ ref, r meta.Row) error {
 			o, err := decodeObject(r.Val)
 			out.Keys = append(out.Keys, listed(key, &o))
 			return err
@@ -62,42 +62,64 @@ func pageLimit(asked, def int64) (int64, error) {
 	return min(asked, maxListed), nil
 }
 
-// A page collects one page of a listing of keys.
+// A listing tells how its rows hold keys.
+type listing struct {
+	root []byte // what its rows start with
+	// encode appends what the rows of all keys that start with key start with, behind the root.
+	encode func(dst []byte, key string) []byte
+	// decode takes a row's key apart. The id tells rows of one key apart; objects have none.
+	decode func(row []byte) (key string, id ref, err error)
+}
+
+func objectsOf(bucket uint64) listing {
+	root := numberKey(kindObject, bucket)
+	return listing{
+		root:   root,
+		encode: func(dst []byte, key string) []byte { return append(dst, key...) },
+		decode: func(row []byte) (string, ref, error) { return string(row[len(root):]), ref{}, nil },
+	}
+}
+
+func uploadsOf(bucket uint64) listing {
+	return listing{root: numberKey(kindUpload, bucket), encode: appendEscaped, decode: splitUploadKey}
+}
+
+// start returns what the rows of all keys that start with key start with.
+func (l *listing) start(key string) []byte { return l.encode(bytes.Clone(l.root), key) }
+
+// A page collects one page of a listing.
 type page struct {
+	listing
 	prefix, delimiter string
 	limit             int64
 
 	prefixes []string // common prefixes, each counts as one entry
 	n        int64    // entries so far
 	last     string   // the last entry
+	lastID   ref      // and its id, if it is a key
 	more     bool     // there is an entry after it
 }
 
-// walk calls visit for the keys of a page: those with the prefix that come after marker and are not hidden
-// below a delimiter. root is what rows of the listing start with, before the key.
-func (p *page) walk(snap meta.Snapshot, root []byte, marker string, visit func(key string, r meta.Row) error) error {
-	var failed error
-	lo, hi := p.bounds(root, marker)
+// walk calls visit for the keys of a page: those with the prefix, from a row on, that are
+// not hidden below a delimiter.
+func (p *page) walk(snap meta.Snapshot, from []byte, visit func(key string, id ref, r meta.Row) error) error {
+	lo := p.start(p.prefix)
+	hi := successor(lo)
+	if bytes.Compare(from, lo) > 0 {
+		lo = from
+	}
 	if hi != nil && bytes.Compare(lo, hi) >= 0 {
 		return nil
 	}
-	err := snap.Walk(lo, hi, func(r meta.Row) ([]byte, bool) {
+	var failed error
+	err := snap.Walk(lo, hi, func(r meta.Row) (seek []byte, stop bool) {
 		if p.more = p.n == p.limit; p.more {
 			return nil, true
 		}
-		key := string(r.Key[len(root):])
-		p.n++
-		if cp, ok := p.commonPrefix(key); ok {
-			p.last = cp
-			p.prefixes = append(p.prefixes, cp)
-			seek := successor(append(bytes.Clone(root), cp...))
-			return seek, seek == nil
-		}
-		p.last = key
-		if failed = visit(key, r); failed != nil {
+		if seek, failed = p.add(r, visit); failed != nil {
 			failed = fmt.Errorf("row %q: %w", r.Key, failed)
 		}
-		return nil, failed != nil
+		return seek, failed != nil
 	})
 	if failed != nil {
 		return failed
@@ -105,21 +127,33 @@ func (p *page) walk(snap meta.Snapshot, root []byte, marker string, visit func(k
 	return err
 }
 
-// bounds returns the range of rows that can be on the page.
-func (p *page) bounds(root []byte, marker string) (lo, hi []byte) {
-	lo = append(bytes.Clone(root), p.prefix...)
-	hi = successor(lo)
-	if marker == "" {
-		return lo, hi
+// add puts a row on the page. If it is hidden below a delimiter, all that is hidden with it is one entry, and
+// add returns the row that comes after.
+func (p *page) add(r meta.Row, visit func(key string, id ref, r meta.Row) error) (seek []byte, err error) {
+	key, id, err := p.decode(r.Key)
+	if err != nil {
+		return nil, err
 	}
-	after := append(append(bytes.Clone(root), marker...), 0)
-	if cp, ok := p.commonPrefix(marker); ok && cp == marker {
-		after = successor(append(bytes.Clone(root), marker...))
+	p.n++
+	if cp, ok := p.commonPrefix(key); ok {
+		p.last, p.lastID = cp, ref{}
+		p.prefixes = append(p.prefixes, cp)
+		return successor(p.start(cp)), nil // the root is below it, so there is one
 	}
-	if bytes.Compare(after, lo) > 0 {
-		lo = after
+	p.last, p.lastID = key, id
+	return nil, visit(key, id, r)
+}
+
+// afterKey returns the first row after those of a key, or of all keys under it if it is a common prefix;
+// nil if key is empty.
+func (p *page) afterKey(key string) []byte {
+	if key == "" {
+		return nil
 	}
-	return lo, hi
+	if cp, ok := p.commonPrefix(key); ok && cp == key {
+		return successor(p.start(key))
+	}
+	return append(p.start(key), 0)
 }
 
 // commonPrefix returns the part of a key that it shares with all keys below

@@ -6,7 +6,6 @@ import (
 	"crypto/md5"
 	"encoding/hex"
 	"fmt"
-	"time"
 
 	"github.com/oisproject/ois/internal/fault"
 	"github.com/oisproject/ois/internal/meta"
@@ -364,10 +363,12 @@ func (b *Bucket) ListMultipartUploads(ctx context.Context, in *op.ListMultipartU
 		Name: b.name, Prefix: in.Prefix, Delimiter: in.Delimiter, Limit: limit, KeyMarker: in.KeyMarker,
 		UploadIDMarker: in.UploadIDMarker, Marker: in.KeyMarker, Uploads: []op.Upload{}, CommonPrefixes: []string{},
 	}
-	p := uploadPage{page: page{prefix: in.Prefix, delimiter: in.Delimiter, limit: limit}, bucket: b.row.id}
+	p := page{listing: uploadsOf(b.row.id), prefix: in.Prefix, delimiter: in.Delimiter, limit: limit}
 	err = b.store.view(ctx, func(snap meta.Snapshot) error {
-		return p.walk(snap, in.KeyMarker, in.UploadIDMarker, func(key string, id ref, created time.Time) {
-			out.Uploads = append(out.Uploads, op.Upload{Key: key, UploadID: id.String(), Created: created})
+		return p.walk(snap, p.afterUpload(b.row.id, in.KeyMarker, in.UploadIDMarker), func(key string, id ref, r meta.Row) error {
+			u, err := decodeUpload(r.Val)
+			out.Uploads = append(out.Uploads, op.Upload{Key: key, UploadID: id.String(), Created: u.created})
+			return err
 		})
 	})
 	if err != nil {
@@ -375,66 +376,21 @@ func (b *Bucket) ListMultipartUploads(ctx context.Context, in *op.ListMultipartU
 	}
 	out.CommonPrefixes = append(out.CommonPrefixes, p.prefixes...)
 	if out.HasMore = p.more; p.more {
-		out.NextKeyMarker, out.NextUploadIDMarker = p.last, p.lastID
+		out.NextKeyMarker = p.last
+		if p.lastID != (ref{}) {
+			out.NextUploadIDMarker = p.lastID.String()
+		}
 	}
 	return out, nil
 }
 
-// An uploadPage is a page whose rows are uploads: a key may stand in it more than once.
-type uploadPage struct {
-	page
-	bucket uint64
-	lastID string
-}
-
-func (p *uploadPage) walk(snap meta.Snapshot, marker, idMarker string, visit func(string, ref, time.Time)) error {
-	root := numberKey(kindUpload, p.bucket)
-	lo := appendEscaped(append([]byte(nil), root...), p.prefix)
-	hi := successor(lo)
-	if from := p.after(marker, idMarker); string(from) > string(lo) {
-		lo = from
+// afterUpload returns the first row after an upload of a key or, without a valid id, after all uploads of the key.
+func (p *page) afterUpload(bucket uint64, key, uploadID string) []byte {
+	if cp, ok := p.commonPrefix(key); key == "" || ok && cp == key {
+		return p.afterKey(key)
 	}
-	if hi != nil && string(lo) >= string(hi) {
-		return nil
+	if id, ok := parseRef(uploadID); ok {
+		return append(uploadKey(bucket, key, id), 0)
 	}
-	var failed error
-	err := snap.Walk(lo, hi, func(r meta.Row) ([]byte, bool) {
-		if p.more = p.n == p.limit; p.more {
-			return nil, true
-		}
-		key, id, err := splitUploadKey(r.Key)
-		if err != nil {
-			failed = err
-			return nil, true
-		}
-		p.n++
-		if cp, ok := p.commonPrefix(key); ok {
-			p.last, p.lastID = cp, ""
-			p.prefixes = append(p.prefixes, cp)
-			seek := successor(appendEscaped(append([]byte(nil), root...), cp))
-			return seek, seek == nil
-		}
-		u, err := decodeUpload(r.Val)
-		p.last, p.lastID, failed = key, id.String(), err
-		visit(key, id, u.created)
-		return nil, failed != nil
-	})
-	if failed != nil {
-		return failed
-	}
-	return err
-}
-
-// after returns the first row key that comes after the markers.
-func (p *uploadPage) after(marker, idMarker string) []byte {
-	if marker == "" {
-		return nil
-	}
-	if cp, ok := p.commonPrefix(marker); ok && cp == marker {
-		return successor(appendEscaped(numberKey(kindUpload, p.bucket), marker))
-	}
-	if id, ok := parseRef(idMarker); ok {
-		return append(uploadKey(p.bucket, marker, id), 0)
-	}
-	return successor(uploadPrefix(p.bucket, marker))
+	return successor(uploadPrefix(bucket, key))
 }
