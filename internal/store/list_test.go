@@ -56,11 +56,11 @@ func TestListingsAgainstAModel(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed, 0))
 	letters := []string{"a", "b", "/", "\x00", "\x01", "é", "\U0010FFFF", "-"}
 	word := func(n int) string {
-		s := ""
+		var s strings.Builder
 		for range r.IntN(n + 1) {
-			s += letters[r.IntN(len(letters))]
+			s.WriteString(letters[r.IntN(len(letters))])
 		}
-		return s
+		return s.String()
 	}
 	var keys []string
 	for range 120 {
