@@ -42,7 +42,6 @@ func (b *Bucket) CopyObject(ctx context.Context, src *Object, in *op.CopyObjectI
 	if err != nil {
 		return nil, err
 	}
-	b.store.wakeSweeper()
 	return &op.CopyObjectOutput{ETag: quote(row.etag)}, nil
 }
 
@@ -107,7 +106,6 @@ func (b *Bucket) MoveObject(ctx context.Context, src *Object, in *op.MoveObjectI
 	if err != nil {
 		return nil, err
 	}
-	b.store.wakeSweeper()
 	return &op.MoveObjectOutput{ETag: quote(row.etag)}, nil
 }
 

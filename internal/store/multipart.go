@@ -99,7 +99,7 @@ func (b *Bucket) UploadMultipart(ctx context.Context, in *op.UploadMultipartInpu
 // putPart publishes a part whose bytes are durable; also adds what else must hold.
 func (b *Bucket) putPart(ctx context.Context, key string, id ref, number int64, part *partRow, also func(meta.Snapshot, *change) error) error {
 	at := partKey(id, uint32(number))
-	err := b.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
+	return b.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
 		_, upload, _, err := b.upload(snap, key, id.String())
 		if err != nil {
 			return nil, err
@@ -126,10 +126,6 @@ func (b *Bucket) putPart(ctx context.Context, key string, id ref, number int64, 
 		c.set(at, part.encode())
 		return c.done(), nil
 	})
-	if err == nil {
-		b.store.wakeSweeper()
-	}
-	return err
 }
 
 // discardPart leaves the bytes of a part to the sweeper.
@@ -196,7 +192,6 @@ func (b *Bucket) AbortMultipartUpload(ctx context.Context, in *op.AbortMultipart
 	if err != nil {
 		return nil, err
 	}
-	b.store.wakeSweeper()
 	return &op.AbortMultipartUploadOutput{}, nil
 }
 
@@ -234,7 +229,6 @@ func (b *Bucket) CompleteMultipartUpload(ctx context.Context, in *op.CompleteMul
 	if err != nil {
 		return nil, err
 	}
-	b.store.wakeSweeper()
 	return &op.CompleteMultipartUploadOutput{ETag: quote(row.etag)}, nil
 }
 

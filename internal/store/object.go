@@ -150,7 +150,7 @@ func (b *Bucket) PutObject(ctx context.Context, in *op.PutObjectInput) (*op.PutO
 
 // publish makes an object whose bytes are durable visible under its key.
 func (b *Bucket) publish(ctx context.Context, key string, row *objectRow) error {
-	err := b.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
+	return b.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
 		var c change
 		row.modified = b.store.now()
 		c.refer(row.ref, row.extents)
@@ -159,10 +159,6 @@ func (b *Bucket) publish(ctx context.Context, key string, row *objectRow) error 
 		}
 		return c.done(), nil
 	})
-	if err == nil {
-		b.store.wakeSweeper()
-	}
-	return err
 }
 
 // DeleteObject deletes an object; that it does not exist is no error.
@@ -179,7 +175,6 @@ func (b *Bucket) DeleteObject(ctx context.Context, in *op.DeleteObjectInput) (*o
 	if err != nil {
 		return nil, err
 	}
-	b.store.wakeSweeper()
 	return &op.DeleteObjectOutput{}, nil
 }
 
@@ -218,7 +213,6 @@ func (b *Bucket) DeleteMultipleObjects(ctx context.Context, in *op.DeleteMultipl
 	if err != nil {
 		return nil, err
 	}
-	b.store.wakeSweeper()
 	out := &op.DeleteMultipleObjectsOutput{}
 	if !in.Quiet {
 		for _, o := range in.Objects {

@@ -166,6 +166,9 @@ func (s *Store) retry(ctx context.Context, decide func(meta.Snapshot) (*meta.Cha
 		}
 		err = s.meta.Apply(ctx, c) // commit: the change happens here or not at all.
 		switch {
+		case err == nil:
+			s.noticeGarbage(c)
+			return nil
 		case errors.Is(err, meta.ErrGuard):
 			if err := ctx.Err(); err != nil {
 				return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/oisproject/ois/internal/blob"
@@ -24,6 +25,13 @@ func (s *Store) wakeSweeper() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
+	}
+}
+
+// noticeGarbage wakes the sweeper if a change has left something to it.
+func (s *Store) noticeGarbage(c *meta.Change) {
+	if slices.ContainsFunc(c.Sets, func(kv meta.KV) bool { return kv.Key[0] == kindGarbage }) {
+		s.wakeSweeper()
 	}
 }
 
