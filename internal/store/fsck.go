@@ -88,6 +88,7 @@ func (c *checker) run(ctx context.Context) error {
 		{kindPart, c.part},
 		{kindRef, c.reference},
 		{kindCounter, c.counter},
+		{kindEpoch, c.epoch},
 	} {
 		err := c.snap.Walk([]byte{rows.kind}, []byte{rows.kind + 1}, func(r meta.Row) ([]byte, bool) {
 			if err := rows.check(r); err != nil {
@@ -105,6 +106,14 @@ func (c *checker) run(ctx context.Context) error {
 
 func (c *checker) user(r meta.Row) error {
 	_, err := decodeUser(r.Val)
+	return err
+}
+
+func (c *checker) epoch(r meta.Row) error {
+	if _, err := epochOf(r.Key); err != nil {
+		return err
+	}
+	_, err := decodeEpoch(r.Val)
 	return err
 }
 
@@ -228,9 +237,9 @@ func (c *checker) garbage(r meta.Row) error {
 	if err != nil {
 		return err
 	}
-	var id ref
-	if copy(id[:], r.Key[9:]) != refLen {
-		return errors.New("key is too short")
+	id, err := garbageOf(r.Key)
+	if err != nil {
+		return err
 	}
 	if c.alive[id] {
 		return errors.New("gives back what is alive")

@@ -128,6 +128,14 @@ func garbageKey(owner ref) []byte {
 	return append(numberKey(kindGarbage, 0), owner[:]...)
 }
 
+// garbageOf returns the ref in a garbage row's key.
+func garbageOf(k []byte) (owner ref, err error) {
+	if len(k) != 9+refLen {
+		return owner, fmt.Errorf("garbage row key %q: %d bytes, want %d", k, len(k), 9+refLen)
+	}
+	return ref(k[9:]), nil
+}
+
 // What a counter counts.
 const (
 	countObjects = 'n'
@@ -140,6 +148,14 @@ func counterKey(bucket uint64, class storageClass, what byte) []byte {
 
 func epochKey(epoch uint32) []byte {
 	return binary.BigEndian.AppendUint32([]byte{kindEpoch}, epoch)
+}
+
+// epochOf returns the number in an epoch row's key.
+func epochOf(k []byte) (uint32, error) {
+	if len(k) != 5 {
+		return 0, fmt.Errorf("epoch row key %q: %d bytes, want 5", k, len(k))
+	}
+	return binary.BigEndian.Uint32(k[1:]), nil
 }
 
 func userKey(id string) []byte { return append([]byte{kindUser}, id...) }

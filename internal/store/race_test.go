@@ -222,9 +222,12 @@ func TestSecondDeletionWaitsForTheFirst(t *testing.T) {
 func TestDamagedRowsDoNotStopTheSweeper(t *testing.T) {
 	s, i, fsys := openInterrupted(t)
 	b := makeBucket(t, s, "test-bucket")
-	bad := meta.KV{Key: []byte("g" + strings.Repeat("\x00", 24)), Val: []byte("nonsense")}
-	if err := i.Engine.Apply(t.Context(), &meta.Change{Sets: []meta.KV{bad}}); err != nil {
+	bad := []meta.KV{{Key: []byte("g" + strings.Repeat("\x00", 24)), Val: []byte("nonsense")}, {Key: []byte("gshort")}}
+	if err := i.Engine.Apply(t.Context(), &meta.Change{Sets: bad}); err != nil {
 		t.Fatal(err)
+	}
+	if report, err := s.Check(t.Context()); err != nil || len(report.Problems) != len(bad) {
+		t.Errorf("fsck = %+v, %v; want a problem for each row", report, err)
 	}
 	for range 10 {
 		put(t, b, "a", "x")

@@ -134,9 +134,9 @@ func (s *Store) checkEpochs(ctx context.Context) error {
 func (s *Store) takeEpoch(ctx context.Context) error {
 	return s.retry(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
 		last := uint32(0)
-		err := snap.Walk([]byte{kindEpoch}, []byte{kindEpoch + 1}, func(r meta.Row) ([]byte, bool) {
-			last = uint32(r.Key[1])<<24 | uint32(r.Key[2])<<16 | uint32(r.Key[3])<<8 | uint32(r.Key[4])
-			return nil, false
+		err := walk(snap, []byte{kindEpoch}, func(r meta.Row) (err error) {
+			last, err = epochOf(r.Key)
+			return err
 		})
 		if err != nil {
 			return nil, err

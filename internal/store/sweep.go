@@ -157,10 +157,12 @@ func (s *Store) readGarbage(snap meta.Snapshot, from []byte) (list []dead, next 
 			next = bytes.Clone(r.Key)
 			return nil, true
 		}
-		d := dead{}
-		copy(d.ref[:], r.Key[9:])
-		var failed error
-		if d.row, failed = decodeGarbage(r.Val); failed != nil {
+		id, failed := garbageOf(r.Key)
+		d := dead{ref: id}
+		if failed == nil {
+			d.row, failed = decodeGarbage(r.Val)
+		}
+		if failed != nil {
 			bad = errors.Join(bad, fmt.Errorf("row %q: %w", r.Key, failed))
 			return nil, false
 		}
