@@ -68,7 +68,7 @@ func readAll(r *Request, limit int64) ([]byte, error) {
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, fault.Newf(fault.IncompleteBody, "the body ends after %d bytes: %w", len(data), err)
-	case errors.As(err, new(*http.MaxBytesError)), err == nil && int64(len(data)) > limit:
+	case err == nil && int64(len(data)) > limit:
 		return nil, fault.Newf(fault.InvalidRequest, "the body is longer than %d bytes", limit)
 	case err != nil:
 		return nil, fault.Newf(fault.IncompleteBody, "the body cannot be read: %w", err)
