@@ -237,25 +237,32 @@ func (b *Bucket) close(ctx context.Context) error {
 }
 
 // settle ends the closing of a bucket: an empty one is dropped, another opens again and
-// settle returns bucket_not_empty.
+// settle returns bucket_not_empty. Several may try at once: each decides by one snapshot, in which the bucket is
+// closed, so that it has all writes there will be; and a decision that came too late fails its guard.
 func (b *Bucket) settle(ctx context.Context) error {
-	full := b.checkEmpty(ctx)
-	if full != nil && fault.CodeOf(full) != fault.BucketNotEmpty {
-		return full
-	}
+	var full error
 	err := b.store.retry(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
 		now, err := b.store.bucketIn(snap, b.name)
-		if fault.CodeOf(err) == fault.BucketNotExists {
-			return nil, nil // somebody else has ended it
+		if fault.CodeOf(err) == fault.BucketNotExists || err == nil && now.row.id != b.row.id {
+			full = nil // somebody else has dropped it
+			return nil, nil
 		}
-		if err != nil || now.row.id != b.row.id || !now.row.closing {
+		if err != nil {
 			return nil, err
+		}
+		if !now.row.closing {
+			full = fault.Newf(fault.BucketNotEmpty, "bucket %q is not empty", b.name) // somebody else has found it so
+			return nil, nil
+		}
+		if full = b.checkEmptyIn(snap); full != nil && fault.CodeOf(full) != fault.BucketNotEmpty {
+			return nil, full
 		}
 		var c change
 		c.still(bucketKey(b.name), now.rev)
 		if full == nil {
 			c.drop(bucketKey(b.name))
-			return c.done(), dropCounters(snap, &c, b.row.id)
+			err := dropCounters(snap, &c, b.row.id)
+			return c.done(), err
 		}
 		row := now.row
 		row.closing = false
@@ -277,26 +284,28 @@ func dropCounters(snap meta.Snapshot, c *change, bucket uint64) error {
 }
 
 func (b *Bucket) checkEmpty(ctx context.Context) error {
-	return b.store.view(ctx, func(snap meta.Snapshot) error {
-		for _, rows := range []struct {
-			kind byte
-			what string
-		}{{kindObject, "objects"}, {kindUpload, "unfinished uploads"}} {
-			prefix := numberKey(rows.kind, b.row.id)
-			found := false
-			err := snap.Walk(prefix, successor(prefix), func(meta.Row) ([]byte, bool) {
-				found = true
-				return nil, true
-			})
-			if err != nil {
-				return err
-			}
-			if found {
-				return fault.Newf(fault.BucketNotEmpty, "bucket %q has %s", b.name, rows.what)
-			}
+	return b.store.view(ctx, b.checkEmptyIn)
+}
+
+func (b *Bucket) checkEmptyIn(snap meta.Snapshot) error {
+	for _, rows := range []struct {
+		kind byte
+		what string
+	}{{kindObject, "objects"}, {kindUpload, "unfinished uploads"}} {
+		prefix := numberKey(rows.kind, b.row.id)
+		found := false
+		err := snap.Walk(prefix, successor(prefix), func(meta.Row) ([]byte, bool) {
+			found = true
+			return nil, true
+		})
+		if err != nil {
+			return err
 		}
-		return nil
-	})
+		if found {
+			return fault.Newf(fault.BucketNotEmpty, "bucket %q has %s", b.name, rows.what)
+		}
+	}
+	return nil
 }
 
 // settleClosing ends the deletions of buckets that a crash interrupted.

@@ -219,6 +219,33 @@ func TestSecondDeletionWaitsForTheFirst(t *testing.T) {
 	wantObject(t, b, "a", "x")
 }
 
+// TestDeletionThatTheSweeperEnds: the sweeper ends deletions that were cut off, and may meet one that goes on. Both
+// must come to one end.
+func TestDeletionThatTheSweeperEnds(t *testing.T) {
+	s, i, _ := openInterrupted(t)
+	settle := func() {
+		if err := store.SettleClosing(s, t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	b := makeBucket(t, s, "empty-bucket")
+	i.before(drops('b'), settle)
+	if _, err := b.DeleteBucket(t.Context(), nil); err != nil {
+		t.Error(err)
+	}
+	_, err := s.Bucket(t.Context(), "empty-bucket")
+	wantCode(t, err, fault.BucketNotExists)
+	b = makeBucket(t, s, "full-bucket")
+	i.before(drops('i'), func() {
+		put(t, b, "a", "x")
+		i.before(sets('i'), settle)
+	})
+	_, err = b.DeleteBucket(t.Context(), nil)
+	wantCode(t, err, fault.BucketNotEmpty)
+	wantObject(t, b, "a", "x")
+	checkClean(t, s)
+}
+
 func TestDamagedRowsDoNotStopTheSweeper(t *testing.T) {
 	s, i, fsys := openInterrupted(t)
 	b := makeBucket(t, s, "test-bucket")
