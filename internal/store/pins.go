@@ -14,9 +14,10 @@ import (
 // an older snapshot has pinned it by the time the sweeper asks, and whoever comes
 // later sees a snapshot in which the ref is dead.
 type pins struct {
-	gate sync.RWMutex
-	mu   sync.Mutex
-	held map[ref]int // guarded by mu
+	gate   sync.RWMutex
+	mu     sync.Mutex
+	held   map[ref]int  // guarded by mu
+	wanted map[ref]bool // held refs that the sweeper has asked for; guarded by mu
 }
 
 // look calls read with a snapshot; what it pins stays pinned.
@@ -35,7 +36,7 @@ func (p *pins) add(r ref) {
 	p.held[r]++
 }
 
-// remove takes one pin of r away and reports whether it was the last.
+// remove takes one pin of r away and reports whether it was the last and the sweeper waits for it.
 func (p *pins) remove(r ref) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -43,7 +44,9 @@ func (p *pins) remove(r ref) bool {
 		return false
 	}
 	delete(p.held, r)
-	return true
+	wanted := p.wanted[r]
+	delete(p.wanted, r)
+	return wanted
 }
 
 // unpinned returns the refs of list that nobody holds and, if list comes from
@@ -55,7 +58,12 @@ func (p *pins) unpinned(list []ref) map[ref]bool {
 	defer p.mu.Unlock()
 	free := make(map[ref]bool, len(list))
 	for _, r := range list {
-		free[r] = p.held[r] == 0
+		if free[r] = p.held[r] == 0; !free[r] {
+			if p.wanted == nil {
+				p.wanted = make(map[ref]bool)
+			}
+			p.wanted[r] = true
+		}
 	}
 	return free
 }
