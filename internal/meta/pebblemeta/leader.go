@@ -11,6 +11,10 @@ import (
 	"github.com/oisproject/ois/internal/meta"
 )
 
+// dropsToFlush is after how many drops a table is written, though the memory for rows is not full. Only what
+// has reached a table gives space back.
+const dropsToFlush = 4096
+
 // maxSums bounds the counters whose sums a leader keeps at hand.
 const maxSums = 4096
 
@@ -24,6 +28,7 @@ type leader struct {
 	rev   uint64        // the last revision given
 	began uint64        // rev at the beginning of the batch
 	wrote bool          // the last batch was not empty
+	drops int           // since tables were written for their sake
 
 	// sums holds the sums of counters as they are after the batch. What is in it is stored,
 	// or stands in dirty and is put into the batch at the end.
@@ -79,6 +84,7 @@ func (l *leader) add(c *meta.Change) error {
 		l.forget(c.Sets[i].Key)
 		l.set(c.Sets[i].Key, c.Sets[i].Val)
 	}
+	l.drops += len(c.Drops)
 	for _, k := range c.Drops {
 		l.forget(k)
 		must(l.batch.Delete(k, nil))
@@ -197,7 +203,19 @@ func (l *leader) end(f *failure) bool {
 	if len(l.sums) > maxSums {
 		clear(l.sums)
 	}
-	return true
+	return l.reclaim(f)
+}
+
+// reclaim begins to give back the space of rows that were dropped, in the background.
+func (l *leader) reclaim(f *failure) bool {
+	if l.drops < dropsToFlush {
+		return true
+	}
+	l.drops = 0
+	if _, err := l.db.AsyncFlush(); err != nil {
+		f.set(fmt.Errorf("flush: %w", err))
+	}
+	return f.err() == nil
 }
 
 // finish puts into the batch what belongs to the group as a whole.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -13,7 +14,11 @@ import (
 
 // pebbleFormat is the version of Pebble's own files. A newer one needs a decision, since older
 // programs cannot read it: never pebble.FormatNewest.
-const pebbleFormat = pebble.FormatTableFormatV6
+const pebbleFormat = pebble.FormatValueSeparation
+
+// separateFrom is the size of a value, in bytes, from which on it lies in a file beside the tables. Tables stay small then, so that a
+// compaction does not write small objects again and again, and looking for a row does not pass by them.
+const separateFrom = 1 << 10
 
 func (e *Engine) pebbleOptions(o Options, d *disk) *pebble.Options {
 	p := &pebble.Options{
@@ -21,7 +26,7 @@ func (e *Engine) pebbleOptions(o Options, d *disk) *pebble.Options {
 		Lock:                        e.lock,
 		FormatMajorVersion:          pebbleFormat,
 		CacheSize:                   cmp.Or(o.CacheBytes, 64<<20),
-		MemTableSize:                uint64(cmp.Or(o.MemTableBytes, 64<<20)),
+		MemTableSize:                uint64(cmp.Or(o.MemTableBytes, 16<<20)),
 		MemTableStopWritesThreshold: 4,
 		L0CompactionThreshold:       2,
 		L0StopWritesThreshold:       1000, // rather reads that take longer than writes that stop
@@ -31,8 +36,14 @@ func (e *Engine) pebbleOptions(o Options, d *disk) *pebble.Options {
 		Logger:                      pebbleLogger{e},
 		EventListener:               e.events(),
 	}
+	p.Experimental.ValueSeparationPolicy = func() pebble.ValueSeparationPolicy {
+		return pebble.ValueSeparationPolicy{
+			Enabled: true, MinimumSize: separateFrom, MaxBlobReferenceDepth: 10,
+			RewriteMinimumAge: time.Minute, TargetGarbageRatio: 0.25,
+		}
+	}
 	for i := range p.Levels {
-		p.Levels[i].BlockSize = 16 << 10
+		p.Levels[i].BlockSize = 4 << 10 // what a row that is not in the cache costs
 		p.Levels[i].IndexBlockSize = 64 << 10
 		p.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}

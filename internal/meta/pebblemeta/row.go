@@ -67,12 +67,26 @@ func getNumber(r pebble.Reader, key []byte) (n uint64, ok bool, err error) {
 // view calls read with what is stored at key, for the time of the call; ok is false, and read not called, if
 // there is nothing.
 func view(r pebble.Reader, key []byte, read func(stored []byte) error) (ok bool, err error) {
-	b, closer, err := r.Get(key)
-	if errors.Is(err, pebble.ErrNotFound) {
-		return false, nil
+	it, err := r.NewIter(&pointOptions)
+	if err != nil {
+		return false, fmt.Errorf("row %q: %w", key, err)
+	}
+	var bad error
+	if ok = it.SeekPrefixGE(key); ok {
+		var stored []byte
+		if stored, err = it.ValueAndErr(); err == nil {
+			bad = read(stored)
+		}
+	}
+	if closed := it.Close(); err == nil { // else Close only repeats it
+		err = closed
 	}
 	if err != nil {
 		return false, fmt.Errorf("row %q: %w", key, err)
 	}
-	return true, errors.Join(read(b), closer.Close())
+	return ok, bad
 }
+
+// pointOptions are for reading single rows. That a row does not exist is known by a filter then, also on the last level, where nearly
+// everything lies. Reader.Get asks none there, and each new object would cost the reading of a block.
+var pointOptions = pebble.IterOptions{UseL6Filters: true}
