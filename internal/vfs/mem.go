@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -13,8 +14,11 @@ import (
 	pvfs "github.com/cockroachdb/pebble/v2/vfs"
 )
 
+// errIsDir is the error of whoever opens a directory as a file.
+var errIsDir = errors.New("is a directory")
+
 // Mem keeps files in memory. One made by [NewCrashableMem] knows what was synced
-// and can lose the rest; one made by [NewMem] is faster.
+// and can lose the rest; one made by [NewMem] is faster. Each sync of a crashable file copies all of it.
 //
 // Names are separated by slashes on every system.
 type Mem struct {
@@ -24,6 +28,9 @@ type Mem struct {
 	mu    sync.Mutex
 	modes map[string]fs.FileMode // of files made by CreateNew; guarded by mu
 	locks map[string]*memLock    // guarded by mu
+	usage DiskUsage              // guarded by mu
+
+	growth sync.Mutex // held while a file is made longer by a Pack
 }
 
 // NewMem returns an empty file system for tests and demonstrations that do not crash.
@@ -39,7 +46,23 @@ func newMem(m *pvfs.MemFS, crashable bool) *Mem {
 		crashable: crashable,
 		modes:     make(map[string]fs.FileMode),
 		locks:     make(map[string]*memLock),
+		usage:     DiskUsage{AvailBytes: 1 << 40, TotalBytes: 1 << 40},
 	}
+}
+
+// SetFree makes GetDiskUsage say that so many bytes are free. Writes succeed all the same, but a Pack does not
+// preallocate more than that. It is 1 TiB of 1 TiB at the beginning.
+func (m *Mem) SetFree(avail, total uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.usage = DiskUsage{AvailBytes: avail, TotalBytes: total, UsedBytes: total - min(avail, total)}
+}
+
+// GetDiskUsage implements FS.
+func (m *Mem) GetDiskUsage(string) (DiskUsage, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.usage, nil
 }
 
 // PowerLoss returns what the disk holds if power is lost now. Synced bytes and names
@@ -53,6 +76,7 @@ func (m *Mem) PowerLoss(percent int, seed uint64) *Mem {
 	defer m.mu.Unlock()
 	left := newMem(m.CrashClone(cfg), true)
 	maps.Copy(left.modes, m.modes)
+	left.usage = m.usage
 	return left
 }
 
@@ -212,12 +236,18 @@ type memFile struct {
 // Write implements File and makes use of its right to scribble.
 func (f *memFile) Write(p []byte) (int, error) {
 	n, err := f.File.Write(p)
-	if f.m.crashable {
-		for i := range p {
-			p[i] = 0xdb //nolint:staticcheck // the rules of vfs allow it, and tests shall notice
-		}
-	}
+	f.m.scribble(p)
 	return n, err
+}
+
+// scribble overwrites b if m is crashable, so that tests notice who breaks the rules.
+func (m *Mem) scribble(b []byte) {
+	if !m.crashable {
+		return
+	}
+	for i := range b {
+		b[i] = 0xdb
+	}
 }
 
 // Stat implements File.

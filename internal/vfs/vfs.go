@@ -8,6 +8,9 @@
 // Two rules come with the interface. At most one Write or Sync runs at a time
 // for each file. And Write may scribble on the slice it is given: hash
 // bytes before they are written, and write nothing that is still needed.
+//
+// A [Pack] is the exception to both: a file that many goroutines write, sync and read at once. Its rules are with
+// its methods. For the name of a new Pack, [SyncDir] is needed as for that of any file.
 package vfs
 
 import (
@@ -43,6 +46,12 @@ type FS interface {
 	// CreateNew creates a file for reading and writing, with the mode from its first moment on.
 	// It returns an error matching fs.ErrExist if there is one of that name.
 	CreateNew(name string, mode fs.FileMode) (File, error)
+
+	// CreatePack creates a file as CreateNew does, to be used as a Pack.
+	CreatePack(name string, mode fs.FileMode) (Pack, error)
+
+	// OpenPack opens a file that is there as a Pack, for reading and writing.
+	OpenPack(name string) (Pack, error)
 }
 
 // ReadFile returns what a file holds. It returns an error if that is more than limit

@@ -18,13 +18,13 @@ import (
 
 // Errors that a hook fails calls with. A hook may return others, too.
 var (
-	// ErrInjected makes a call fail as calls of a bad disk do: a write leaves half of its bytes.
+	// ErrInjected makes a call fail as calls of a bad disk do: a write leaves half of its bytes, and so does a SendTo.
 	ErrInjected = errors.New("injected error")
 	// ErrKilled makes a call of a process that a test has declared dead fail: nothing happens.
 	ErrKilled = errors.New("process was killed")
 )
 
-// An Op is one call of the file system or of a file.
+// An Op is one call of the file system, of a file or of a pack.
 type Op struct {
 	Kind string // the method in lower case: create, createnew, write, syncdata, rename, …
 	Path string // what it acts on; the old name of two

@@ -2,7 +2,9 @@ package errfs_test
 
 import (
 	"errors"
+	"io"
 	"io/fs"
+	"strings"
 	"testing"
 
 	pvfs "github.com/cockroachdb/pebble/v2/vfs"
@@ -72,12 +74,33 @@ func calls(t *testing.T, fsys *errfs.FS) (names []string, errs []error) {
 	if note("lock", err); l != nil {
 		_ = l.Close()
 	}
-	if _, err = fsys.GetDiskUsage("d"); errors.Is(err, pvfs.ErrUnsupported) {
-		err = nil // memory has none
-	}
+	_, err = fsys.GetDiskUsage("d")
 	note("getdiskusage", err)
+	packCalls(fsys, note)
 	note("removeall", fsys.RemoveAll("d"))
 	return names, errs
+}
+
+// packCalls makes one call of each kind that a pack has.
+func packCalls(fsys *errfs.FS, note func(name string, err error)) {
+	p, err := fsys.CreatePack("d/p", 0o600)
+	if note("createpack", err); err == nil {
+		_, err := p.WriteAt([]byte("hello!"), 0)
+		note("writeat", err)
+		note("syncdata", p.SyncData())
+		note("preallocate", p.Preallocate(0, 100))
+		note("punchhole", p.PunchHole(0, 1))
+		note("close", p.Close())
+	}
+	p, err = fsys.OpenPack("d/p")
+	if note("openpack", err); err == nil {
+		_, err := p.Size()
+		note("size", err)
+		note("view", p.View(0, 0, func([]byte) error { return nil }))
+		_, err = p.SendTo(io.Discard, 0, 0)
+		note("sendto", err)
+		_ = p.Close()
+	}
 }
 
 func TestEveryKindOfCallIsCountedAndCanFail(t *testing.T) {
@@ -143,6 +166,41 @@ func TestFailedWriteLeavesHalf(t *testing.T) {
 	if n, err := f.Write([]byte("123456")); n != 3 || !errors.Is(err, errfs.ErrInjected) {
 		t.Errorf("Write = %d, %v; want 3, ErrInjected", n, err)
 	}
+	if b, err := vfs.ReadFile(fsys, "a", 100); err != nil || string(b) != "123" {
+		t.Errorf("file holds %q, %v; want 123", b, err)
+	}
+}
+
+func TestFailedCallOfPackLeavesHalf(t *testing.T) {
+	fsys := errfs.New(vfs.NewMem())
+	p, err := fsys.CreatePack("a", 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fail := func(err error) {
+		fsys.SetHook(func(op errfs.Op) error {
+			if op.Kind == "writeat" || op.Kind == "sendto" {
+				return err
+			}
+			return nil
+		})
+	}
+	fail(errfs.ErrInjected)
+	if n, err := p.WriteAt([]byte("123456"), 0); n != 3 || !errors.Is(err, errfs.ErrInjected) {
+		t.Errorf("WriteAt = %d, %v; want 3, ErrInjected", n, err)
+	}
+	var b strings.Builder
+	if n, err := p.SendTo(&b, 1, 2); n != 1 || b.String() != "2" || !errors.Is(err, errfs.ErrInjected) {
+		t.Errorf("SendTo = %d bytes, %v, wrote %q; want 1, ErrInjected, 2", n, err, b.String())
+	}
+	fail(errfs.ErrKilled)
+	if n, err := p.WriteAt([]byte("x"), 0); n != 0 || !errors.Is(err, errfs.ErrKilled) {
+		t.Errorf("WriteAt of a dead process = %d, %v; want 0, ErrKilled", n, err)
+	}
+	if n, err := p.SendTo(&b, 0, 3); n != 0 || !errors.Is(err, errfs.ErrKilled) {
+		t.Errorf("SendTo of a dead process = %d, %v; want 0, ErrKilled", n, err)
+	}
+	fsys.SetHook(nil)
 	if b, err := vfs.ReadFile(fsys, "a", 100); err != nil || string(b) != "123" {
 		t.Errorf("file holds %q, %v; want 123", b, err)
 	}
