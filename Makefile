@@ -3,13 +3,16 @@
 # Needs Go and git; everything else is installed on the way. Settings, given
 # as in `make fuzz FUZZTIME=5m`:
 #   FUZZTIME   how long each fuzz target runs                        (30s)
-#   BENCH      which benchmarks run, a regular expression            (.)
+#   BENCH      which Go benchmarks run, a regular expression         (.)
 #   COUNT      how often each of them runs                           (6)
+#   TABLE      which tables make bench measures                      (all)
+#   BENCHFLAGS more flags for it; BENCHFLAGS=-h lists them
 #   RACE       -race, or empty for tests without the race detector   (-race)
 
 FUZZTIME ?= 30s
 BENCH    ?= .
 COUNT    ?= 6
+TABLE    ?= all
 
 export LC_ALL := C
 
@@ -91,13 +94,17 @@ fuzz: ## run each fuzz target for FUZZTIME
 	tools/fuzz $(FUZZTIME)
 
 .PHONY: bench
-bench: tools ## run benchmarks; compared with bin/bench.old if that is there
-	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(PRODUCT) | tee bin/bench.new
-	bin/benchstat $(wildcard bin/bench.old) bin/bench.new
+bench: ## ois serve measured from outside, beside MinIO, as tables; TABLE=cpu,start for some
+	cd bench && GOWORK=off go run . -table $(TABLE) $(BENCHFLAGS)
 
 .PHONY: bench-server
-bench-server: ## CPU, start and memory of ois serve, beside a bare HTTP server
-	cd bench && GOWORK=off go test -count=1 -v -run ServerCPU . -measure
+bench-server: ## the same in a few minutes: no peer, fewer runs, a small store
+	cd bench && GOWORK=off go run . -table cpu,scale,start -minio "" -rounds 3 -wall 500ms -objects 10000 $(BENCHFLAGS)
+
+.PHONY: bench-go
+bench-go: tools ## run Go benchmarks; compared with bin/bench.old if that is there
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(PRODUCT) | tee bin/bench.new
+	bin/benchstat $(wildcard bin/bench.old) bin/bench.new
 
 ##@ Checks
 
