@@ -1,8 +1,6 @@
 package vfs
 
 import (
-	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"sync"
@@ -37,8 +35,9 @@ func (disk) OpenPack(name string) (Pack, error) {
 // signal, which kills the process if another goroutine than that of the view touches it; one that it reads slowly keeps
 // a thread of Go's scheduler; and page tables grow with all that was ever read.
 //
-// SendTo uses sendfile for large ranges. That is not faster than reading and writing when the reader is on the same machine, but it
-// saves up to a fifth of the server's time. Whoever must read the bytes to check them saves nothing.
+// There is no sendfile, because it wins nothing when bytes are read to be checked: for bodies of 16 MiB over 4 connections on the same
+// machine, a server takes 235 ms of CPU per GiB to read, check and write, 296 ms to check a map and sendfile
+// it, and 194 ms to sendfile what nobody checks.
 type diskPack struct {
 	file   *os.File
 	length atomic.Int64 // the file is known to have so many bytes, or more
@@ -97,48 +96,4 @@ func (p *diskPack) View(off, n int64, use func([]byte) error) error {
 		return err
 	}
 	return viewCopy(p.file, p.file.Name(), off, n, use)
-}
-
-// sendfileMin is the least number of bytes for which sendfile takes less of the server's time
-// than reading and writing.
-const sendfileMin = 1 << 20
-
-// SendTo implements Pack.
-func (p *diskPack) SendTo(w io.Writer, off, n int64) (int64, error) {
-	if err := p.check("send", off, n); err != nil {
-		return 0, err
-	}
-	if to, ok := w.(io.ReaderFrom); ok && n >= sendfileMin {
-		if f := p.again(off); f != nil {
-			defer f.Close()
-			return sendFrom(to, f, off, n)
-		}
-	}
-	return sendCopy(p.View, w, off, n)
-}
-
-// again opens the file once more, to have a position of its own, at off. It returns nil if that cannot be
-// done, for instance because the name is gone or is that of another file by now.
-func (p *diskPack) again(off int64) *os.File {
-	f, err := os.Open(p.file.Name())
-	if err != nil {
-		return nil
-	}
-	was, err1 := p.file.Stat()
-	is, err2 := f.Stat()
-	_, err3 := f.Seek(off, io.SeekStart)
-	if errors.Join(err1, err2, err3) != nil || !os.SameFile(was, is) {
-		_ = f.Close() // nothing was read
-		return nil
-	}
-	return f
-}
-
-// sendFrom lets to read n bytes from f, which stands at off.
-func sendFrom(to io.ReaderFrom, f *os.File, off, n int64) (int64, error) {
-	sent, err := to.ReadFrom(&io.LimitedReader{R: f, N: n})
-	if err == nil && sent < n {
-		err = outside("send", f.Name(), off, n)
-	}
-	return sent, err
 }

@@ -157,20 +157,20 @@ func (p *memPack) Size() (size int64, err error) {
 }
 
 // check returns an error if the file has not n bytes from off.
-func (p *memPack) check(op string, off, n int64) error {
-	if err := checkRange(op, p.name, off, n); err != nil {
+func (p *memPack) check(off, n int64) error {
+	if err := checkRange("view", p.name, off, n); err != nil {
 		return err
 	}
 	size, err := p.Size()
 	if err == nil && !inside(off, n, size) {
-		err = outside(op, p.name, off, n)
+		err = outside("view", p.name, off, n)
 	}
 	return err
 }
 
 // View implements Pack. The bytes of a crashable file are gone afterwards.
 func (p *memPack) View(off, n int64, use func([]byte) error) error {
-	if err := p.check("view", off, n); err != nil {
+	if err := p.check(off, n); err != nil {
 		return err
 	}
 	return viewCopy(p, p.name, off, n, func(b []byte) error {
@@ -186,12 +186,4 @@ func (p *memPack) ReadAt(b []byte, off int64) (n int, err error) {
 		return err
 	})
 	return n, err
-}
-
-// SendTo implements Pack.
-func (p *memPack) SendTo(w io.Writer, off, n int64) (int64, error) {
-	if err := p.check("send", off, n); err != nil {
-		return 0, err
-	}
-	return sendCopy(p.View, w, off, n)
 }

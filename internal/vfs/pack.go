@@ -42,12 +42,6 @@ type Pack interface {
 	//
 	// A view takes n bytes of memory as long as it lasts. 64 KiB are enough for the full speed.
 	View(off, n int64, use func([]byte) error) error
-
-	// SendTo writes n bytes from off to w, without copying them where system and w can do so. It returns how many bytes
-	// were written; a file that is too short is io.ErrUnexpectedEOF.
-	//
-	// It serves who need not look at the bytes. Who does, to check them, writes them faster out of the View.
-	SendTo(w io.Writer, off, n int64) (int64, error)
 }
 
 // inside reports whether n bytes from off are in a file of size bytes.

@@ -3,7 +3,6 @@ package vfs_test
 import (
 	"fmt"
 	"hash/crc32"
-	"io"
 	"math/rand/v2"
 	"net"
 	"testing"
@@ -96,24 +95,6 @@ func drain(b *testing.B) net.Conn {
 }
 
 var sendSizes = []int64{64 << 10, 1 << 20, 16 << 20}
-
-// BenchmarkPackSendTo may use sendfile.
-func BenchmarkPackSendTo(b *testing.B) {
-	p, c := benchPack(b), drain(b)
-	ranges(b, sendSizes, func(off, n int64) error {
-		_, err := p.SendTo(c, off, n)
-		return err
-	})
-}
-
-// BenchmarkPackSendCopy reads and writes.
-func BenchmarkPackSendCopy(b *testing.B) {
-	p, c := benchPack(b), drain(b)
-	ranges(b, sendSizes, func(off, n int64) error {
-		_, err := p.SendTo(struct{ io.Writer }{c}, off, n)
-		return err
-	})
-}
 
 // BenchmarkPackCheckAndSend reads, checks and writes, as who serves a blob does.
 func BenchmarkPackCheckAndSend(b *testing.B) {

@@ -8,8 +8,6 @@ import (
 	"io/fs"
 	"math"
 	"math/rand/v2"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"runtime"
 	"strconv"
@@ -105,9 +103,8 @@ func TestPack(t *testing.T) {
 			t.Errorf("View of all = %q; want %q", got, want)
 		}
 		writeAt(t, p, []byte("!"), 15)
-		var sent strings.Builder
-		if n, err := p.SendTo(&sent, 9, 7); n != 7 || err != nil || sent.String() != "\x00hello!" {
-			t.Errorf("SendTo = %d, %v, wrote %q; want 7 bytes", n, err, sent.String())
+		if got := viewOf(t, p, 9, 7); string(got) != "\x00hello!" {
+			t.Errorf("View of 7 bytes from 9 = %q; want them with what was appended", got)
 		}
 		if err := p.Close(); err != nil {
 			t.Error(err)
@@ -153,26 +150,20 @@ func TestPackRefusesRangesOutsideOfTheFile(t *testing.T) {
 			{-1, 5, fs.ErrInvalid},
 			{5, -1, fs.ErrInvalid},
 		} {
-			used := false
-			check := func(call string, got int64, err error) {
-				if !errors.Is(err, r.want) {
-					t.Errorf("%s of %d bytes from %d = %v; want %v", call, r.n, r.off, err, r.want)
-				}
-				if r.want != nil && (used || got != 0 || err == nil || !strings.Contains(err.Error(), name)) {
-					t.Errorf("%s of %d bytes from %d touched %d bytes, %v; want none, an error with the name", call, r.n, r.off, got, err)
-				}
-				if r.want == nil && got != r.n {
-					t.Errorf("%s of %d bytes from %d has given %d", call, r.n, r.off, got)
-				}
-			}
-			var seen int64
+			used, got := false, int64(0)
 			err := p.View(r.off, r.n, func(b []byte) error {
-				used, seen = true, int64(len(b))
+				used, got = true, int64(len(b))
 				return nil
 			})
-			check("View", seen, err)
-			n, err := p.SendTo(io.Discard, r.off, r.n)
-			check("SendTo", n, err)
+			if !errors.Is(err, r.want) {
+				t.Errorf("View of %d bytes from %d = %v; want %v", r.n, r.off, err, r.want)
+			}
+			if r.want != nil && (used || got != 0 || err == nil || !strings.Contains(err.Error(), name)) {
+				t.Errorf("View of %d bytes from %d touched %d bytes, %v; want none, an error with the name", r.n, r.off, got, err)
+			}
+			if r.want == nil && got != r.n {
+				t.Errorf("View of %d bytes from %d has given %d", r.n, r.off, got)
+			}
 		}
 	})
 }
@@ -217,42 +208,6 @@ func TestErrorOfTheUserOfAViewIsReturned(t *testing.T) {
 	})
 }
 
-// A brokenWriter takes so many bytes.
-type brokenWriter struct{ left int }
-
-var errBroken = errors.New("connection is broken")
-
-func (w *brokenWriter) Write(b []byte) (int, error) {
-	n := min(len(b), w.left)
-	if w.left -= n; n < len(b) {
-		return n, errBroken
-	}
-	return n, nil
-}
-
-// A brokenReaderFrom is a brokenWriter that reads by itself.
-type brokenReaderFrom struct{ brokenWriter }
-
-func (w *brokenReaderFrom) ReadFrom(r io.Reader) (int64, error) {
-	return io.Copy(&w.brokenWriter, r)
-}
-
-func TestSendToReturnsWhatWasWritten(t *testing.T) {
-	eachPack(t, func(t *testing.T, _ vfs.FS, _ string, p vfs.Pack) {
-		writeAt(t, p, pattern(3<<20, 1), 0)
-		for _, left := range []int{0, 1, 100_000, 2_000_000} {
-			for name, w := range map[string]io.Writer{
-				"writer":      &brokenWriter{left},
-				"reader from": &brokenReaderFrom{brokenWriter{left}},
-			} {
-				if n, err := p.SendTo(w, 7, 3<<20-7); n != int64(left) || !errors.Is(err, errBroken) {
-					t.Errorf("SendTo a %s that breaks after %d bytes = %d, %v; want %d, errBroken", name, left, n, err, left)
-				}
-			}
-		}
-	})
-}
-
 func TestClosedPackFailsEveryCall(t *testing.T) {
 	eachPack(t, func(t *testing.T, _ vfs.FS, name string, p vfs.Pack) {
 		writeAt(t, p, []byte("0123456789"), 0)
@@ -261,9 +216,8 @@ func TestClosedPackFailsEveryCall(t *testing.T) {
 		}
 		_, write := p.WriteAt([]byte("x"), 0)
 		_, size := p.Size()
-		_, send := p.SendTo(io.Discard, 0, 10)
 		calls := map[string]error{
-			"WriteAt": write, "Size": size, "SendTo": send,
+			"WriteAt": write, "Size": size,
 			"SyncData": p.SyncData(),
 			"View":     p.View(0, 10, func([]byte) error { return nil }),
 			"Close":    p.Close(),
@@ -364,69 +318,11 @@ func writeAndCheck(p vfs.Pack, b []byte, off int64) error {
 	if err := errors.Join(err, p.SyncData()); err != nil {
 		return err
 	}
-	var sent bytes.Buffer
-	if _, err := p.SendTo(&sent, off, int64(len(b))); err != nil || !bytes.Equal(sent.Bytes(), b) {
-		return fmt.Errorf("SendTo from %d, %w: not what was written", off, err)
-	}
 	return p.View(off, int64(len(b)), func(got []byte) error {
 		if !bytes.Equal(got, b) {
 			return fmt.Errorf("View from %d: not what was written", off)
 		}
 		return nil
-	})
-}
-
-// getAll asks a server for what serve writes.
-func getAll(t *testing.T, serve func(http.ResponseWriter)) []byte {
-	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { serve(w) }))
-	defer server.Close()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := http.DefaultTransport.RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-func TestSendToHTTP(t *testing.T) {
-	eachPack(t, func(t *testing.T, fsys vfs.FS, name string, p vfs.Pack) {
-		want := pattern(3<<20, 4)
-		writeAt(t, p, want, 0)
-		send := func(when string) {
-			t.Helper()
-			for _, r := range [][2]int64{{0, 3 << 20}, {17, 1<<20 + 1}, {4095, 100}, {12345, 200_000}} {
-				got := getAll(t, func(w http.ResponseWriter) {
-					w.Header().Set("Content-Length", strconv.FormatInt(r[1], 10))
-					if n, err := p.SendTo(w, r[0], r[1]); n != r[1] || err != nil {
-						t.Errorf("%s: SendTo(%d, %d) = %d, %v", when, r[0], r[1], n, err)
-					}
-				})
-				if !bytes.Equal(got, want[r[0]:r[0]+r[1]]) {
-					t.Errorf("%s: SendTo(%d, %d) has sent other bytes", when, r[0], r[1])
-				}
-			}
-		}
-		send("file in place")
-		if runtime.GOOS == "windows" {
-			return // an open file stays
-		}
-		if err := fsys.Remove(name); err != nil {
-			t.Fatal(err)
-		}
-		send("name gone")
-		if err := vfs.WriteFile(fsys, name, make([]byte, 3<<20), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		send("name of another file")
 	})
 }
 
@@ -440,11 +336,6 @@ func TestPackThatWasCutIsAnError(t *testing.T) {
 	err := p.View(3<<20-10, 20, func([]byte) error { return errors.New("used") })
 	if !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(err.Error(), name) {
 		t.Errorf("View of what was cut off = %v; want ErrUnexpectedEOF with the name", err)
-	}
-	for _, w := range []io.Writer{&brokenWriter{4 << 20}, &brokenReaderFrom{brokenWriter{4 << 20}}} {
-		if n, err := p.SendTo(w, 1<<20, 3<<20); n != 2<<20 || !errors.Is(err, io.ErrUnexpectedEOF) {
-			t.Errorf("SendTo a %T of what was cut off = %d, %v; want 2 MiB, ErrUnexpectedEOF", w, n, err)
-		}
 	}
 	if err := p.Close(); err != nil {
 		t.Error(err)

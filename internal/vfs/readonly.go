@@ -154,8 +154,3 @@ func (p *readOnlyPack) View(off, n int64, use func([]byte) error) error {
 	}
 	return viewCopy(p.file, p.name, off, n, use)
 }
-
-// SendTo implements Pack.
-func (p *readOnlyPack) SendTo(w io.Writer, off, n int64) (int64, error) {
-	return sendCopy(p.View, w, off, n)
-}

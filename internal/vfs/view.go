@@ -48,21 +48,3 @@ func viewCopy(r io.ReaderAt, name string, off, n int64, use func([]byte) error) 
 	}
 	return use(b)
 }
-
-// sendPiece is how many bytes sendCopy has in memory, while w may be slow. More is not faster.
-const sendPiece = 64 << 10
-
-// sendCopy writes n bytes from off to w by views of a file.
-func sendCopy(view func(off, n int64, use func([]byte) error) error, w io.Writer, off, n int64) (sent int64, err error) {
-	for sent < n && err == nil {
-		err = view(off+sent, min(n-sent, sendPiece), func(b []byte) error {
-			n, err := w.Write(b)
-			sent += int64(n)
-			if err == nil && n < len(b) {
-				err = io.ErrShortWrite
-			}
-			return err
-		})
-	}
-	return sent, err
-}

@@ -18,7 +18,7 @@ import (
 
 // Errors that a hook fails calls with. A hook may return others, too.
 var (
-	// ErrInjected makes a call fail as calls of a bad disk do: a write leaves half of its bytes, and so does a SendTo.
+	// ErrInjected makes a call fail as calls of a bad disk do: a write leaves half of its bytes.
 	ErrInjected = errors.New("injected error")
 	// ErrKilled makes a call of a process that a test has declared dead fail: nothing happens.
 	ErrKilled = errors.New("process was killed")

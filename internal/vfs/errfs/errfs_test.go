@@ -2,9 +2,7 @@ package errfs_test
 
 import (
 	"errors"
-	"io"
 	"io/fs"
-	"strings"
 	"testing"
 
 	pvfs "github.com/cockroachdb/pebble/v2/vfs"
@@ -97,8 +95,6 @@ func packCalls(fsys *errfs.FS, note func(name string, err error)) {
 		_, err := p.Size()
 		note("size", err)
 		note("view", p.View(0, 0, func([]byte) error { return nil }))
-		_, err = p.SendTo(io.Discard, 0, 0)
-		note("sendto", err)
 		_ = p.Close()
 	}
 }
@@ -171,7 +167,7 @@ func TestFailedWriteLeavesHalf(t *testing.T) {
 	}
 }
 
-func TestFailedCallOfPackLeavesHalf(t *testing.T) {
+func TestFailedWriteOfPackLeavesHalf(t *testing.T) {
 	fsys := errfs.New(vfs.NewMem())
 	p, err := fsys.CreatePack("a", 0o600)
 	if err != nil {
@@ -179,7 +175,7 @@ func TestFailedCallOfPackLeavesHalf(t *testing.T) {
 	}
 	fail := func(err error) {
 		fsys.SetHook(func(op errfs.Op) error {
-			if op.Kind == "writeat" || op.Kind == "sendto" {
+			if op.Kind == "writeat" {
 				return err
 			}
 			return nil
@@ -189,16 +185,9 @@ func TestFailedCallOfPackLeavesHalf(t *testing.T) {
 	if n, err := p.WriteAt([]byte("123456"), 0); n != 3 || !errors.Is(err, errfs.ErrInjected) {
 		t.Errorf("WriteAt = %d, %v; want 3, ErrInjected", n, err)
 	}
-	var b strings.Builder
-	if n, err := p.SendTo(&b, 1, 2); n != 1 || b.String() != "2" || !errors.Is(err, errfs.ErrInjected) {
-		t.Errorf("SendTo = %d bytes, %v, wrote %q; want 1, ErrInjected, 2", n, err, b.String())
-	}
 	fail(errfs.ErrKilled)
 	if n, err := p.WriteAt([]byte("x"), 0); n != 0 || !errors.Is(err, errfs.ErrKilled) {
 		t.Errorf("WriteAt of a dead process = %d, %v; want 0, ErrKilled", n, err)
-	}
-	if n, err := p.SendTo(&b, 0, 3); n != 0 || !errors.Is(err, errfs.ErrKilled) {
-		t.Errorf("SendTo of a dead process = %d, %v; want 0, ErrKilled", n, err)
 	}
 	fsys.SetHook(nil)
 	if b, err := vfs.ReadFile(fsys, "a", 100); err != nil || string(b) != "123" {

@@ -2,7 +2,6 @@ package errfs
 
 import (
 	"errors"
-	"io"
 	"io/fs"
 
 	"github.com/oisproject/ois/internal/vfs"
@@ -90,16 +89,4 @@ func (p *pack) View(off, n int64, use func([]byte) error) error {
 		return err
 	}
 	return p.under.View(off, n, use)
-}
-
-// SendTo implements vfs.Pack. Half of the bytes are on their way when a bad disk fails it.
-func (p *pack) SendTo(w io.Writer, off, n int64) (int64, error) {
-	if err := p.fs.step("sendto", p.path); err != nil {
-		if !errors.Is(err, ErrInjected) {
-			return 0, err
-		}
-		sent, _ := p.under.SendTo(w, off, n/2) // the injected error is the one that counts
-		return sent, err
-	}
-	return p.under.SendTo(w, off, n)
 }
