@@ -26,6 +26,7 @@ type disk struct {
 	vfs.FS
 	failure *failure
 	opened  atomic.Bool
+	aside   atomic.Pointer[aside] // of a backup under way; what is written there is none of the above
 }
 
 func (d *disk) frozen() bool { return d.failure.err() != nil }
@@ -73,6 +74,9 @@ func discard(name string) (vfs.File, error) {
 
 // Create implements vfs.FS.
 func (d *disk) Create(name string, c vfs.Category) (vfs.File, error) {
+	if a := d.aside.Load(); a.has(name) {
+		return a.Create(name, c)
+	}
 	if strings.HasPrefix(d.PathBase(name), "marker.manifest.") {
 		err := d.change(true, func() error { return vfs.SyncDir(d.FS, d.PathDir(name)) })
 		if err != nil {
@@ -94,6 +98,9 @@ func (d *disk) ReuseForWrite(oldname, newname string, c vfs.Category) (vfs.File,
 
 // OpenDir implements vfs.FS.
 func (d *disk) OpenDir(name string) (vfs.File, error) {
+	if a := d.aside.Load(); a.has(name) {
+		return a.OpenDir(name)
+	}
 	f, err := d.FS.OpenDir(name)
 	if err != nil {
 		return nil, err
@@ -103,16 +110,25 @@ func (d *disk) OpenDir(name string) (vfs.File, error) {
 
 // Link implements vfs.FS.
 func (d *disk) Link(oldname, newname string) error {
+	if a := d.aside.Load(); a.has(newname) {
+		return a.Link(oldname, newname)
+	}
 	return d.change(false, func() error { return d.FS.Link(oldname, newname) })
 }
 
 // Remove implements vfs.FS.
 func (d *disk) Remove(name string) error {
+	if a := d.aside.Load(); a.has(name) {
+		return a.Remove(name)
+	}
 	return d.change(false, func() error { return d.FS.Remove(name) })
 }
 
 // RemoveAll implements vfs.FS.
 func (d *disk) RemoveAll(name string) error {
+	if a := d.aside.Load(); a.has(name) {
+		return a.RemoveAll(name)
+	}
 	return d.change(false, func() error { return d.FS.RemoveAll(name) })
 }
 
@@ -123,11 +139,17 @@ func (d *disk) Rename(oldname, newname string) error {
 
 // MkdirAll implements vfs.FS.
 func (d *disk) MkdirAll(dir string, mode fs.FileMode) error {
+	if a := d.aside.Load(); a.has(dir) {
+		return a.MkdirAll(dir, mode)
+	}
 	return d.change(false, func() error { return d.FS.MkdirAll(dir, mode) })
 }
 
 // List implements vfs.FS.
 func (d *disk) List(dir string) ([]string, error) {
+	if a := d.aside.Load(); a.has(dir) {
+		return a.List(dir)
+	}
 	names, err := d.FS.List(dir)
 	return names, d.check(err, false)
 }
@@ -184,6 +206,22 @@ func (f *diskFile) SyncData() error { return f.change(f.File.SyncData) }
 func (f *diskFile) SyncTo(n int64) (fullSync bool, err error) {
 	err = f.change(func() error { fullSync, err = f.File.SyncTo(n); return err })
 	return fullSync, err
+}
+
+// Stat implements vfs.File. Pebble asks for the length of a log that it uses again, and panics if it is not told.
+func (f *diskFile) Stat() (vfs.FileInfo, error) {
+	fi, err := f.File.Stat()
+	if err == nil {
+		return fi, nil
+	}
+	if err := f.disk.check(err, f.vital); err != nil {
+		return nil, err
+	}
+	empty, err := discard("empty")
+	if err != nil {
+		return nil, err
+	}
+	return empty.Stat()
 }
 
 // Close implements vfs.File. A frozen file is closed, too.

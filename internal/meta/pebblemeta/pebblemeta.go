@@ -83,6 +83,7 @@ type Engine struct {
 	lock *pebble.Lock
 	log  *slog.Logger
 
+	disk    *disk
 	failure failure
 	active  sync.WaitGroup // calls of Apply in the queue or beyond
 
@@ -131,11 +132,14 @@ func (e *Engine) open(o Options) (err error) {
 }
 
 func (e *Engine) openLocked(o Options) (err error) {
-	d := &disk{FS: o.FS, failure: &e.failure}
-	if e.db, err = pebble.Open(o.Dir, e.pebbleOptions(o, d)); err != nil {
+	e.disk = &disk{FS: o.FS, failure: &e.failure}
+	if err := checkLog(o.FS, o.Dir); err != nil {
 		return err
 	}
-	d.opened.Store(true)
+	if e.db, err = pebble.Open(o.Dir, e.pebbleOptions(o, e.disk)); err != nil {
+		return err
+	}
+	e.disk.opened.Store(true)
 	rev, err := load(e.db)
 	if err := e.failure.after(err); err != nil {
 		close(e.closing)
@@ -175,6 +179,9 @@ func create(db *pebble.DB) error {
 	}
 	if found {
 		return errors.New("there are rows, but no format row: another program has written them")
+	}
+	if err := db.Flush(); err != nil { // begins another log: the first one is of an old form, of which checkLog can tell nothing
+		return err
 	}
 	return db.Set(formatKey, encodeNumber(formatVersion), pebble.Sync)
 }

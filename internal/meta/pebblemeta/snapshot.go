@@ -110,7 +110,7 @@ func walk(it *pebble.Iterator, visit func(meta.Row) (seek []byte, stop bool)) er
 // visitRow calls visit with the row at which it stands.
 func visitRow(it *pebble.Iterator, visit func(meta.Row) (seek []byte, stop bool)) (seek []byte, stop bool, err error) {
 	key := it.Key()
-	stored, err := it.ValueAndErr()
+	stored, err := storedValue(it)
 	if err != nil {
 		return nil, false, fmt.Errorf("row %q: %w", key, err)
 	}
