@@ -61,34 +61,61 @@ func appendError(requestID string, err error) []byte {
 // ErrGone is returned by Stream when the client does not take the answer.
 var ErrGone = errors.New("the client is gone")
 
-// chunk is how many bytes of a streamed body are under way at a time.
+// chunk is how many bytes of a streamed body are under way at a time, if the body does not send itself.
 const chunk = 64 << 10
 
 var chunks = sync.Pool{New: func() any { return new([chunk]byte) }}
 
-// Stream answers with status and the bytes of body; the headers are set already.
+// Stream answers with status and the bytes of body; the headers are set already. A body that is an io.WriterTo
+// sends itself.
 //
-// The first bytes are read before the status is written. If that fails nothing has been written, and
+// The status is written with the first bytes. If the body fails before, nothing has been written, and
 // the error can still become an answer of its own. After the status there is no way to
 // tell the client but to cut the connection, which is up to the caller.
 func Stream(w http.ResponseWriter, status int, body io.Reader) error {
+	out := &stream{w: w, status: status}
+	if _, ok := body.(io.WriterTo); ok {
+		_, err := io.Copy(out, body)
+		return out.end(err)
+	}
 	buf := chunks.Get().(*[chunk]byte)
 	defer chunks.Put(buf)
-	n, err := io.ReadAtLeast(body, buf[:], 1)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("read body of answer: %w", err)
+	_, err := io.CopyBuffer(out, body, buf[:])
+	return out.end(err)
+}
+
+// A stream writes the body of an answer, and the status before its first bytes.
+type stream struct {
+	w      http.ResponseWriter
+	status int
+	began  bool
+}
+
+func (s *stream) begin() {
+	if !s.began {
+		s.began = true
+		s.w.WriteHeader(s.status)
 	}
-	w.WriteHeader(status)
-	for {
-		if _, err := w.Write(buf[:n]); err != nil {
-			return fmt.Errorf("%w: %w", ErrGone, err)
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("read body of answer: %w", err)
-		}
-		n, err = body.Read(buf[:])
+}
+
+// end completes the answer, unless sending it has failed with err.
+func (s *stream) end(err error) error {
+	if err == nil {
+		s.begin() // the body was empty
+		return nil
 	}
+	if errors.Is(err, ErrGone) {
+		return err
+	}
+	return fmt.Errorf("read body of answer: %w", err)
+}
+
+// Write implements io.Writer.
+func (s *stream) Write(p []byte) (int, error) {
+	s.begin()
+	n, err := s.w.Write(p)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", ErrGone, err)
+	}
+	return n, err
 }
