@@ -3,6 +3,7 @@ module github.com/oisproject/ois
 go 1.26.0
 
 require (
+	github.com/anishathalye/porcupine v1.3.1
 	github.com/cockroachdb/pebble/v2 v2.1.7
 	github.com/google/go-cmp v0.7.0
 	github.com/oisproject/ois/sdk/go v0.0.0

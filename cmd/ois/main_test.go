@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	ois "github.com/oisproject/ois/sdk/go"
 )
 
 // TestMain makes this test binary the command ois for the processes that tests start.
@@ -113,4 +115,14 @@ func run(ctx context.Context, args ...string) (string, error) {
 		return string(out), fmt.Errorf("ois %q: %w\n%s", args, err, out)
 	}
 	return string(out), nil
+}
+
+// fetch returns the bytes of an object.
+func fetch(ctx context.Context, b *ois.Bucket, key string) ([]byte, error) {
+	r, err := b.Get(ctx, key, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return io.ReadAll(r)
 }

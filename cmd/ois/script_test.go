@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -20,11 +21,12 @@ import (
 //
 //	status N ois ARGS…         runs ois, which must exit with N; stdout and stderr look at its output
 //	serve NAME ARGS…           starts "ois serve" on a port of its own, waits until it is ready and sets $NAME to its address
-//	stop NAME [TERM|INT|KILL]  ends it; without KILL it must exit with 0. Its log is then in the file NAME.log
+//	end NAME [TERM|INT|KILL]  ends it; without KILL it must exit with 0. Its log is then in the file NAME.log
 //	keys                       sets $ID and $SECRET to the key pair that was printed last
 //	[!] put URL BUCKET KEY FILE    makes the bucket if need be and puts the file, signed with $ID and $SECRET
 //	[!] get URL BUCKET KEY FILE    compares the object with the file
 //	damage PATTERN             changes a byte in the middle of each file that matches
+//	fill FILE SIZE             makes a file of so many bytes
 //	mode MODE FILE…            wants the files to have these permissions
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -37,7 +39,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"status": status, "serve": serveCmd, "stop": stopCmd, "keys": keysCmd, "put": putCmd, "get": getCmd, "damage": damageCmd, "mode": modeCmd,
+			"status": status, "serve": serveCmd, "end": endCmd, "keys": keysCmd, "put": putCmd, "get": getCmd, "damage": damageCmd, "fill": fillCmd, "mode": modeCmd,
 		},
 	})
 }
@@ -83,9 +85,9 @@ func serveCmd(ts *testscript.TestScript, neg bool, args []string) {
 
 var signals = map[string]os.Signal{"TERM": syscall.SIGTERM, "INT": os.Interrupt, "KILL": syscall.SIGKILL}
 
-func stopCmd(ts *testscript.TestScript, neg bool, args []string) {
+func endCmd(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 || len(args) > 2 {
-		ts.Fatalf("usage: stop NAME [SIGNAL]")
+		ts.Fatalf("usage: end NAME [SIGNAL]")
 	}
 	name, how := args[0], "TERM"
 	if len(args) == 2 {
@@ -177,6 +179,15 @@ func damageCmd(ts *testscript.TestScript, neg bool, args []string) {
 		data[len(data)/2] ^= 1
 		ts.Check(os.WriteFile(name, data, 0o600))
 	}
+}
+
+func fillCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: fill FILE SIZE")
+	}
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), bytes.Repeat([]byte("0123456789\n"), n/11+1)[:n], 0o600))
 }
 
 func modeCmd(ts *testscript.TestScript, neg bool, args []string) {

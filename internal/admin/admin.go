@@ -1,4 +1,4 @@
-// Package admin is how an operator manages users and access keys, and has a store checked: over the
+// Package admin is how an operator manages users and access keys, and has a store checked or backed up: over the
 // socket of the server that runs, or on the store itself if none does. [Service] is the same on both roads.
 //
 // The socket lies in the data directory and is for its owner alone: whoever may open it
@@ -17,6 +17,9 @@ import (
 
 // ErrNoServer is matched by the error of Dial when nobody answers on the socket.
 var ErrNoServer = errors.New("no server is running")
+
+// ErrServerRuns is matched by the error of what cannot be done while a server runs.
+var ErrServerRuns = errors.New("a server runs on it; stop that first")
 
 // A Service does what an operator asks for. It is safe for concurrent use. Its errors match those of package store:
 // ErrUserNotExist, ErrUserExists, ErrUserInUse and ErrKeyNotExist.
@@ -42,19 +45,31 @@ type Service interface {
 
 	// Check looks at everything the store holds. The error is about the check itself.
 	Check(ctx context.Context) (*store.Report, error)
+	// Repair mends what can be mended, and checks again. It needs the store for itself: while a server
+	// runs it is an error matching ErrServerRuns.
+	Repair(ctx context.Context) (*store.Report, error)
+
+	// Backup makes a copy of everything in a directory, which is missing or empty, and checks it. The process that has the
+	// store open makes it: a name that is not absolute is one in its working directory.
+	Backup(ctx context.Context, dir string) (*store.BackupReport, error)
 }
 
 // A Local is a Service over a store of this process.
 type Local struct {
 	store    *store.Store
 	endpoint string
+
+	// BackUp does the work of Backup. Without it that is an error.
+	BackUp func(ctx context.Context, dir string) (*store.BackupReport, error)
 }
 
 var _ Service = (*Local)(nil)
 
 // NewLocal returns a Service over s, which it does not close. The endpoint is the base URL at which this process
 // serves s, or empty if it does not.
-func NewLocal(s *store.Store, endpoint string) *Local { return &Local{s, endpoint} }
+func NewLocal(s *store.Store, endpoint string) *Local {
+	return &Local{store: s, endpoint: endpoint}
+}
 
 // Users implements Service.
 func (l *Local) Users(ctx context.Context) ([]store.User, error) { return l.store.ListUsers(ctx) }
@@ -108,6 +123,17 @@ func (l *Local) Endpoint(context.Context) (string, error) { return l.endpoint, n
 
 // Check implements Service.
 func (l *Local) Check(ctx context.Context) (*store.Report, error) { return l.store.Check(ctx) }
+
+// Repair implements Service.
+func (l *Local) Repair(ctx context.Context) (*store.Report, error) { return l.store.Repair(ctx) }
+
+// Backup implements Service.
+func (l *Local) Backup(ctx context.Context, dir string) (*store.BackupReport, error) {
+	if l.BackUp == nil {
+		return nil, errors.New("backup: this store has no directory")
+	}
+	return l.BackUp(ctx, dir)
+}
 
 // userID returns the id of the user with that id or name.
 func (l *Local) userID(ctx context.Context, user string) (string, error) {

@@ -198,6 +198,34 @@ func TestCheckReports(t *testing.T) {
 	})
 }
 
+func TestRepairNeedsTheStoreForItself(t *testing.T) {
+	under := newStore(t)
+	if _, err := serve(t, NewLocal(under, endpoint)).Repair(t.Context()); !errors.Is(err, ErrServerRuns) {
+		t.Errorf("Repair of a server's store = %v; want ErrServerRuns", err)
+	}
+	if _, err := NewLocal(under, "").Repair(t.Context()); err == nil || !strings.Contains(err.Error(), "the store is at work") {
+		t.Errorf("Repair of a store at work = %v; want an error that says so", err)
+	}
+}
+
+func TestBackupIsMadeByWhoHasTheStore(t *testing.T) {
+	under := newStore(t)
+	local := NewLocal(under, endpoint)
+	for name, s := range map[string]Service{"local": local, "socket": serve(t, local)} {
+		local.BackUp = nil
+		if _, err := s.Backup(t.Context(), "/b"); err == nil || !strings.Contains(err.Error(), "no directory") {
+			t.Errorf("%s: Backup of a store without a directory = %v; want an error that says so", name, err)
+		}
+		local.BackUp = func(_ context.Context, dir string) (*store.BackupReport, error) {
+			return &store.BackupReport{Report: &store.Report{Objects: 7, Problems: []string{"one"}}, Dir: dir, Seconds: 1.5}, nil
+		}
+		r, err := s.Backup(t.Context(), "/a & b/日本")
+		if err != nil || r.Dir != "/a & b/日本" || r.Objects != 7 || r.Clean() || r.Seconds != 1.5 {
+			t.Errorf("%s: Backup = %+v, %v; want the report as it was made", name, r, err)
+		}
+	}
+}
+
 // A stuck service checks until its context ends.
 type stuck struct {
 	Service

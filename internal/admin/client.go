@@ -89,6 +89,20 @@ func (c *Client) Check(ctx context.Context) (*store.Report, error) {
 	return r, nil
 }
 
+// Repair implements Service.
+func (c *Client) Repair(context.Context) (*store.Report, error) {
+	return nil, fmt.Errorf("repair the store of %s: %w", c.socket, ErrServerRuns)
+}
+
+// Backup implements Service.
+func (c *Client) Backup(ctx context.Context, dir string) (*store.BackupReport, error) {
+	r := &store.BackupReport{}
+	if err := c.call(ctx, http.MethodPost, pathBackup, url.Values{paramDir: {dir}}, r); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
 // call sends one request and decodes its answer into out, unless that is nil.
 func (c *Client) call(ctx context.Context, method, path string, query url.Values, out any) error {
 	// The host is a placeholder: the socket is the address.

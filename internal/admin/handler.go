@@ -17,10 +17,12 @@ const (
 	pathKeys     = "/v1/keys"
 	pathEndpoint = "/v1/endpoint"
 	pathCheck    = "/v1/check"
+	pathBackup   = "/v1/backup"
 
 	paramUser = "user"
 	paramName = "name"
 	paramID   = "id"
+	paramDir  = "dir"
 )
 
 // A failure is the body of an answer other than 200.
@@ -63,6 +65,9 @@ func Handler(s Service) http.Handler {
 	}))
 	mux.Handle("POST "+pathCheck, answer(func(r *http.Request) (any, error) {
 		return s.Check(r.Context())
+	}))
+	mux.Handle("POST "+pathBackup, answer(func(r *http.Request) (any, error) {
+		return s.Backup(r.Context(), r.URL.Query().Get(paramDir))
 	}))
 	return mux
 }

@@ -79,6 +79,8 @@ type app struct {
 	parsed bool
 	// disk is where data directories lie.
 	disk vfs.FS
+	// still says that a store is opened to be looked at, so that nothing in it is changed unasked.
+	still bool
 	// wrap puts something between the demo and its server, unless it is nil.
 	wrap func(http.RoundTripper) http.RoundTripper
 }
@@ -172,7 +174,7 @@ See it work, without leaving anything behind:
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), cobraSecondUse, "", 1))
 	root.SetHelpCommand(helpCommand(root))
 	root.AddCommand(a.serveCommand(), a.demoCommand(), a.userCommand(), a.keyCommand(), a.fsckCommand(),
-		a.versionCommand(), a.completionCommand())
+		a.backupCommand(), a.restoreCommand(), a.versionCommand(), a.completionCommand())
 	if len(a.Args) > 0 && strings.HasPrefix(a.Args[0], cobra.ShellCompRequestCmd) {
 		unquoteUsages(root)
 	}

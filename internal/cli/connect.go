@@ -71,7 +71,7 @@ func (a *app) connectOnce(ctx context.Context, dir string) (*session, error) {
 	if !errors.Is(err, admin.ErrNoServer) {
 		return nil, err
 	}
-	d, err := datadir.Open(ctx, a.disk, dir, nil)
+	d, err := datadir.Open(ctx, a.disk, dir, &datadir.Options{Still: a.still})
 	switch {
 	case errors.Is(err, datadir.ErrNotExist):
 		return nil, fmt.Errorf("%w; start %q first, which makes one", err, "ois serve --data "+dir)
@@ -80,7 +80,9 @@ func (a *app) connectOnce(ctx context.Context, dir string) (*session, error) {
 	case err != nil:
 		return nil, err
 	}
-	return &session{admin.NewLocal(d.Store, ""), d.Close}, nil
+	local := admin.NewLocal(d.Store, "")
+	local.BackUp = d.Backup
+	return &session{local, d.Close}, nil
 }
 
 // with connects, calls do and closes the road again.

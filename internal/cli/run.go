@@ -24,6 +24,8 @@ type runConfig struct {
 	zones       []string
 	domain      string
 	proxies     []netip.Prefix // that are believed when they say who sends a request
+	minFree     int64          // as in datadir.Options
+	scrubRate   int64          // likewise
 	disk        vfs.FS
 	getenv      func(string) string
 	log         *slog.Logger
@@ -92,7 +94,7 @@ func start(ctx context.Context, c runConfig) (*running, error) {
 // open opens the data directory and puts the server over its store.
 func (r *running) open(ctx context.Context, c runConfig) (err error) {
 	fatal := func(err error) { r.failed <- err }
-	r.dir, err = datadir.Open(ctx, c.disk, c.data, &datadir.Options{Create: true, Logger: c.log, Fatal: fatal})
+	r.dir, err = datadir.Open(ctx, c.disk, c.data, &datadir.Options{Create: true, Logger: c.log, MinFree: c.minFree, ScrubRate: c.scrubRate, Fatal: fatal})
 	if err != nil {
 		return err
 	}
@@ -116,7 +118,9 @@ func (r *running) answer(ctx context.Context, c runConfig, p ports) error {
 		return err
 	}
 	r.address = p.api.Addr()
-	r.serveSide(ctx, socket, admin.Handler(admin.NewLocal(r.dir.Store, baseURL(r.address))))
+	local := admin.NewLocal(r.dir.Store, baseURL(r.address))
+	local.BackUp = r.dir.Backup
+	r.serveSide(ctx, socket, admin.Handler(local))
 	if p.side != nil {
 		r.adminAddress = p.side.Addr()
 		r.serveSide(ctx, p.side, sideHandler())

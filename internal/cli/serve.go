@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,6 +24,8 @@ type serveFlags struct {
 	runConfig
 	logFormat, logLevel string
 	trusted             []string
+	minFreeSize         string
+	scrubRateSize       string
 }
 
 func (a *app) serveCommand() *cobra.Command {
@@ -35,6 +38,13 @@ one process at a time.
 
 The root key pair is taken from OIS_ROOT_ACCESS_KEY_ID and OIS_ROOT_SECRET_ACCESS_KEY. If they
 are not set it is made up once and kept in the file root-key in the data directory.
+
+Writes are refused with 503 while less than --min-free is free on the disk, which is 5 % of it
+and at most 1GiB unless you say otherwise. Reading and deleting go on. 0 turns this off, but for
+the last 64MiB, less on a small disk, without which nothing could be deleted any more.
+
+Once a week all that is stored is read and compared with its checksums, --scrub-rate bytes a
+second, so that damage is found while there are backups. What is damaged is named in the log.
 
 SIGTERM and Ctrl-C stop the server: requests that are under way get 30 seconds to
 finish. A second signal ends it at once, and no acknowledged write is lost either way.`,
@@ -53,6 +63,8 @@ finish. A second signal ends it at once, and no acknowledged write is lost eithe
 	flags.StringArrayVar(&f.zones, "zone", []string{"jn1a"}, "`ID` of a zone; may be repeated, the first is the default zone")
 	flags.StringVar(&f.domain, "domain", "localhost", "base `DOMAIN` of the addresses ZONE.DOMAIN and BUCKET.ZONE.DOMAIN")
 	flags.StringArrayVar(&f.trusted, "trusted-proxy", nil, "`ADDRESS` or network of a proxy that is believed when it says who sends a request; may be repeated")
+	flags.StringVar(&f.minFreeSize, "min-free", "", "`SIZE` that stays free on the disk, such as 512MiB")
+	flags.StringVar(&f.scrubRateSize, "scrub-rate", "10MiB", "`SIZE` of what is read again each second to find damage; 0 turns this off")
 	choiceFlag(cmd, &f.logFormat, "log-format", "text", "`FORMAT` of the log on standard error: text or json", "text", "json")
 	choiceFlag(cmd, &f.logLevel, "log-level", "info", "least `LEVEL` of the log: debug, info (a line for each request), warn or error",
 		"debug", "info", "warn", "error")
@@ -153,7 +165,51 @@ func (f *serveFlags) check(ctx context.Context) error {
 	if net.ParseIP(f.domain) != nil {
 		return usagef("--domain %q is an address: want a name; addresses are always served", f.domain)
 	}
+	if err := f.parseMinFree(); err != nil {
+		return err
+	}
+	if err := f.parseScrubRate(); err != nil {
+		return err
+	}
 	return f.parseProxies()
+}
+
+// parseMinFree makes of --min-free what datadir.Options wants.
+func (f *serveFlags) parseMinFree() error {
+	if f.minFreeSize == "" {
+		return nil
+	}
+	n, ok := parseSize(f.minFreeSize)
+	if !ok {
+		return usagef("--min-free %q is not allowed: want a number of bytes, or of KiB, MiB, GiB or TiB, such as 512MiB", f.minFreeSize)
+	}
+	if f.minFree = n; n == 0 {
+		f.minFree = -1
+	}
+	return nil
+}
+
+// parseScrubRate makes a number of --scrub-rate.
+func (f *serveFlags) parseScrubRate() error {
+	n, ok := parseSize(f.scrubRateSize)
+	if !ok {
+		return usagef("--scrub-rate %q is not allowed: want a number of bytes, or of KiB, MiB, GiB or TiB, such as 10MiB, or 0", f.scrubRateSize)
+	}
+	f.scrubRate = n
+	return nil
+}
+
+// parseSize reads a number of bytes, such as 512MiB.
+func parseSize(text string) (int64, bool) {
+	shift := 0
+	for i, unit := range []string{"KiB", "MiB", "GiB", "TiB"} {
+		if number, has := strings.CutSuffix(text, unit); has {
+			text, shift = number, 10*(i+1)
+			break
+		}
+	}
+	n, err := strconv.ParseUint(text, 10, 63-shift)
+	return int64(n) << shift, err == nil
 }
 
 func (f *serveFlags) parseProxies() error {

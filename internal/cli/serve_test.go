@@ -169,7 +169,7 @@ func TestPortsAreFreeAfterAFailedStart(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, "FORMAT"), []byte("ois-data 1\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "FORMAT"), []byte("ois-data 2\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, data := range []string{filepath.Join(dir, "data"), dir} {
@@ -228,5 +228,34 @@ func TestAdminPortTellsHealthAndProfiles(t *testing.T) {
 		if err := errors.Join(err, resp.Body.Close()); err != nil || resp.StatusCode != want {
 			t.Errorf("GET %s = %d, %v; want %d", path, resp.StatusCode, err, want)
 		}
+	}
+}
+
+func TestSizesHaveUnits(t *testing.T) {
+	for text, want := range map[string]int64{
+		"0": 0, "1": 1, "4096": 4096, "3KiB": 3 << 10, "512MiB": 512 << 20, "2GiB": 2 << 30, "1TiB": 1 << 40,
+		"9223372036854775807": 1<<63 - 1, "8388607TiB": 8388607 << 40,
+	} {
+		if got, ok := parseSize(text); !ok || got != want {
+			t.Errorf("parseSize(%q) = %d, %t; want %d", text, got, ok, want)
+		}
+	}
+	for _, text := range []string{"", "-1", "+1", "1.5GiB", "1 GiB", "MiB", "1GB", "1gib", "1MiBKiB", "9223372036854775808", "8388608TiB", "0x10"} {
+		if got, ok := parseSize(text); ok {
+			t.Errorf("parseSize(%q) = %d; want that it is refused", text, got)
+		}
+	}
+}
+
+func TestMinFreeIsChecked(t *testing.T) {
+	for text, want := range map[string]int64{"": 0, "0": -1, "0MiB": -1, "512MiB": 512 << 20} {
+		f := &serveFlags{minFreeSize: text}
+		if err := f.parseMinFree(); err != nil || f.minFree != want {
+			t.Errorf("--min-free %q is %d, %v; want %d", text, f.minFree, err, want)
+		}
+	}
+	a, _, stderr := newApp("serve", "--min-free", "5%")
+	if got := a.run(t.Context()); got != exitUsage || !strings.Contains(stderr.String(), `--min-free "5%" is not allowed: want a number of bytes`) {
+		t.Errorf("ois serve --min-free 5%% = %d, %q; want 2 and what is allowed", got, stderr)
 	}
 }

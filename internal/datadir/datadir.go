@@ -8,10 +8,14 @@
 //	LOCK      held while a process has the directory open
 //	root-key  the root key pair, unless the environment gives one
 //	meta/     metadata, internal/meta/pebblemeta
-//	blobs/    bytes of objects, internal/blob/fileblob
+//	packs/    bytes of objects, internal/blob/packblob
+//	blobs/    those of format 1, if there are any left, internal/blob/fileblob
+//	ballast   room that is kept for the metadata
 //	ois.sock  socket of the running server, internal/admin
 //
 // What the engines write is theirs; this package does not look into it.
+//
+// It also watches the room on the disk: see Options.MinFree.
 package datadir
 
 import (
@@ -22,7 +26,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/oisproject/ois/internal/blob/fileblob"
 	"github.com/oisproject/ois/internal/meta/pebblemeta"
 	"github.com/oisproject/ois/internal/store"
 	"github.com/oisproject/ois/internal/vfs"
@@ -34,7 +37,9 @@ const (
 	lockName    = "LOCK"
 	rootKeyName = "root-key"
 	metaName    = "meta"
+	packsName   = "packs"
 	blobsName   = "blobs"
+	ballastName = "ballast"
 	socketName  = "ois.sock"
 )
 
@@ -59,6 +64,15 @@ type Options struct {
 	Logger *slog.Logger     // nil means no log
 	Now    func() time.Time // the clock; nil is time.Now
 
+	// MinFree is how many bytes of a file system stay free: while there are fewer, writes that need room are refused with
+	// fault.ServiceUnavailable, and everything else goes on. 0 means 5 % of it, at most 1 GiB; a negative number
+	// means none but what the metadata needs to go on, which is 1 % of it, at least 8 MiB and at most 64 MiB.
+	MinFree int64
+
+	// ScrubRate and Still are those of store.Options.
+	ScrubRate int64
+	Still     bool
+
 	// Fatal is called once when the metadata can promise nothing any more, see pebblemeta.Options. It
 	// should end the process.
 	Fatal func(error)
@@ -71,7 +85,11 @@ type Dir struct {
 	// Created says that there was no data directory before.
 	Created bool
 
-	lock io.Closer
+	lock  io.Closer
+	fs    vfs.FS
+	dir   string
+	meta  *pebblemeta.Engine
+	blobs *blobs
 }
 
 // Open opens the data directory dir for this process alone.
@@ -107,7 +125,7 @@ func open(ctx context.Context, fsys vfs.FS, dir string, o *Options) (*Dir, error
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
-	d := &Dir{lock: lock}
+	d := &Dir{lock: lock, fs: fsys, dir: dir}
 	if err := d.start(ctx, fsys, dir, o); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
@@ -120,23 +138,50 @@ func (d *Dir) start(ctx context.Context, fsys vfs.FS, dir string, o *Options) er
 	if err != nil {
 		return err
 	}
-	if d.Created = state == fresh; d.Created {
-		if err := writeFormat(fsys, dir); err != nil {
-			return err
-		}
+	log := o.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
 	}
+	d.Created = state == fresh
+	if err := prepare(ctx, fsys, dir, state, log); err != nil {
+		return err
+	}
+	room := newSpace(fsys, dir, o.MinFree, log)
 	meta, err := pebblemeta.Open(pebblemeta.Options{
-		FS: fsys, Dir: fsys.PathJoin(dir, metaName), Fatal: o.Fatal, Logger: o.Logger,
+		FS: metaFS{fsys, room}, Dir: fsys.PathJoin(dir, metaName), MemTableBytes: memTable(room.ballast.size),
+		Fatal: o.Fatal, Logger: o.Logger,
 	})
 	if err != nil {
 		return err
 	}
-	blobs, err := fileblob.Open(fsys, fsys.PathJoin(dir, blobsName))
+	blobs, err := openBlobs(ctx, fsys, dir, room)
 	if err != nil {
 		return errors.Join(err, meta.Close())
 	}
-	d.Store, err = store.Open(ctx, store.Options{Meta: meta, Blobs: blobs, Logger: o.Logger, Now: o.Now})
+	room.begin()
+	d.meta, d.blobs = meta, blobs
+	d.Store, err = store.Open(ctx, store.Options{
+		Meta: meta, Blobs: blobs, Logger: o.Logger, Now: o.Now, Room: room.Room, ScrubRate: o.ScrubRate, Still: o.Still,
+	})
 	return err
+}
+
+// prepare makes a directory one of the present format.
+func prepare(ctx context.Context, fsys vfs.FS, dir string, state state, log *slog.Logger) error {
+	if state != marked {
+		if err := writeFormat(fsys, dir); err != nil {
+			return err
+		}
+	}
+	if state == marked1 {
+		log.InfoContext(ctx, "data directory upgraded; programs that only know format 1 refuse it now", slog.Int("format", format))
+	}
+	for _, name := range []string{metaName, packsName} {
+		if err := vfs.Mkdir(fsys, fsys.PathJoin(dir, name), 0o700); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Close closes the store and lets other processes in. Requests must have ended before.

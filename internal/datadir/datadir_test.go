@@ -57,10 +57,10 @@ func TestOpenMakesADataDirectory(t *testing.T) {
 		}
 	}
 	text, err := vfs.ReadFile(fsys, dir+"/FORMAT", 100)
-	if err != nil || string(text) != "ois-data 1\n" {
-		t.Errorf("FORMAT = %q, %v; want \"ois-data 1\\n\"", text, err)
+	if err != nil || string(text) != "ois-data 2\n" {
+		t.Errorf("FORMAT = %q, %v; want \"ois-data 2\\n\"", text, err)
 	}
-	if got, want := list(t, fsys), []string{"FORMAT", "LOCK", "blobs", "meta"}; !slices.Equal(got, want) {
+	if got, want := list(t, fsys), []string{"FORMAT", "LOCK", "ballast", "meta", "packs"}; !slices.Equal(got, want) {
 		t.Errorf("directory holds %q; want %q", got, want)
 	}
 }
@@ -130,13 +130,14 @@ func TestForeignDirectoriesAreRefused(t *testing.T) {
 	}{
 		{"other content", map[string]string{"b.txt": "", "a.txt": ""}, `no file FORMAT, but "a.txt", "b.txt"; choose`},
 		{"much other content", map[string]string{"a": "", "b": "", "c": "", "d": "", "e": ""}, `"a", "b", "c" and 2 more; choose`},
-		{"other marker", map[string]string{"FORMAT": "leveldb\n"}, `its file FORMAT holds "leveldb\n", want "ois-data 1\n"`},
-		{"marker without end", map[string]string{"FORMAT": "ois-data 1"}, `holds "ois-data 1", want`},
-		{"marker with more", map[string]string{"FORMAT": "ois-data 1\n\n"}, `holds`},
+		{"other marker", map[string]string{"FORMAT": "leveldb\n"}, `its file FORMAT holds "leveldb\n", want "ois-data 2\n"`},
+		{"marker without end", map[string]string{"FORMAT": "ois-data 2"}, `holds "ois-data 2", want`},
+		{"marker with more", map[string]string{"FORMAT": "ois-data 2\n\n"}, `holds`},
 		{"version zero", map[string]string{"FORMAT": "ois-data 0\n"}, `holds`},
 		{"long marker", map[string]string{"FORMAT": strings.Repeat("x", 100)}, `too long`},
-		{"newer marker", map[string]string{"FORMAT": "ois-data 2\n"}, `version 2 and this program knows version 1; a newer ois`},
+		{"newer marker", map[string]string{"FORMAT": "ois-data 3\n"}, `version 3 and this program knows versions 1 to 2; a newer ois`},
 		{"leftovers of a start", map[string]string{"LOCK": "", "FORMAT.tmp": "ois-da", "lost+found/x": ""}, ""},
+		{"root of a file system", map[string]string{"lost+found/x": ""}, ""},
 		{"key put there before", map[string]string{"root-key": "access_key_id: a\nsecret_access_key: b\n"}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -190,7 +191,7 @@ func tree(t *testing.T, fsys vfs.FS, dir string) map[string]string {
 			maps.Copy(all, tree(t, fsys, n))
 			continue
 		}
-		text, err := vfs.ReadFile(fsys, n, 1<<20)
+		text, err := vfs.ReadFile(fsys, n, 8<<20)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -202,12 +203,16 @@ func tree(t *testing.T, fsys vfs.FS, dir string) map[string]string {
 // TestBlobsWithoutMetadataAreRefused stages what a volume that is not mounted, or a restore that is
 // half done, looks like.
 func TestBlobsWithoutMetadataAreRefused(t *testing.T) {
-	const blob = "blobs/00000001/00/00000000000000000001"
+	const blob = "packs/00000001/000000000.pack"
+	const old = "blobs/00000001/0000000000000/000000010000000000000001"
 	for name, files := range map[string]map[string]string{
+		"no meta, format 1":        {"FORMAT": "ois-data 1\n", old: "hello"},
+		"no meta, old blobs":       {"FORMAT": marker(), old: "hello", "packs/lost+found/x": ""},
+		"no meta, both":            {"FORMAT": marker(), old: "hello", blob: "hello", "ballast": ""},
 		"no meta":                  {"FORMAT": marker(), blob: "hello"},
 		"no meta, and a key":       {"FORMAT": marker(), blob: "hello", "root-key": "", "LOCK": ""},
 		"empty volume for meta":    {"FORMAT": marker(), blob: "hello", "meta/lost+found/x": ""},
-		"only a directory of ours": {"FORMAT": marker(), "blobs/00000001/x": ""},
+		"only a directory of ours": {"FORMAT": marker(), "packs/00000001/x": ""},
 	} {
 		for _, create := range []bool{true, false} {
 			fsys := vfs.NewMem()
@@ -233,7 +238,10 @@ func putObject(ctx context.Context, s *store.Store) error {
 	if err != nil {
 		return err
 	}
-	_, err = b.PutObject(ctx, &op.PutObjectInput{Bucket: "test-bucket", Key: "a.txt", Body: strings.NewReader("hello"), ContentLength: 5})
+	const size = 100_000 // too many to lie in the metadata
+	_, err = b.PutObject(ctx, &op.PutObjectInput{
+		Bucket: "test-bucket", Key: "a.txt", Body: strings.NewReader(strings.Repeat("x", size)), ContentLength: size,
+	})
 	return err
 }
 
@@ -272,7 +280,10 @@ func TestStoreWithoutItsMetadataKeepsItsBlobs(t *testing.T) {
 func TestFirstStartThatWasCutShortGoesOn(t *testing.T) {
 	for _, files := range []map[string]string{
 		{"FORMAT": marker()},
+		{"FORMAT": "ois-data 1\n"},
+		{"FORMAT": "ois-data 1\n", "FORMAT.tmp": marker(), "blobs/lost+found/x": ""},
 		{"FORMAT": marker(), "meta/lost+found/x": ""},
+		{"FORMAT": marker(), "packs/lost+found/x": "", "ballast": ""},
 		{"FORMAT": marker(), "meta/LOCK": ""},
 	} {
 		fsys := vfs.NewMem()
@@ -320,7 +331,7 @@ func TestDataDirectoryIsPrivate(t *testing.T) {
 	if err := errors.Join(err, d.Close()); err != nil {
 		t.Fatal(err)
 	}
-	for part, want := range map[string]fs.FileMode{"": 0o700, "meta": 0o700, "blobs": 0o700, "FORMAT": 0o600, "root-key": 0o600} {
+	for part, want := range map[string]fs.FileMode{"": 0o700, "meta": 0o700, "packs": 0o700, "FORMAT": 0o600, "root-key": 0o600, "ballast": 0o600} {
 		fi, err := vfs.Disk.Stat(filepath.Join(name, part))
 		if err != nil {
 			t.Fatal(err)
@@ -386,12 +397,13 @@ func TestFirstStartSurvivesPowerLoss(t *testing.T) {
 }
 
 func FuzzFormat(f *testing.F) {
-	for _, s := range []string{"ois-data 1\n", "ois-data 2\n", "", "ois-data", "ois-data 99999999999999999999\n"} {
+	for _, s := range []string{"ois-data 1\n", "ois-data 2\n", "ois-data 01\n", "", "ois-data", "ois-data 99999999999999999999\n"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if err := checkFormat(text); (err == nil) != (text == "ois-data 1\n") {
-			t.Errorf("checkFormat(%q) = %v", text, err)
+		want := map[string]int{"ois-data 1\n": 1, "ois-data 2\n": 2}[text]
+		if got, err := parseFormat(text); got != want || (err == nil) != (want > 0) {
+			t.Errorf("parseFormat(%q) = %d, %v; want %d", text, got, err, want)
 		}
 	})
 }

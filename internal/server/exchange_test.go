@@ -48,7 +48,7 @@ func TestUnanswered(t *testing.T) {
 		op.PutBucketNotification, op.GetBucketNotification, op.DeleteBucketNotification,
 		op.PutBucketReplication, op.GetBucketReplication, op.DeleteBucketReplication,
 		op.PutBucketVersioning, op.GetBucketVersioning,
-		op.FetchObject, op.AppendObject, op.ImageProcess,
+		op.FetchObject, op.ImageProcess,
 	}
 	slices.Sort(want)
 	if got := Unanswered(); !slices.Equal(got, want) {

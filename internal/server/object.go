@@ -82,6 +82,9 @@ type objectBody struct {
 	object *store.Object
 }
 
+// WriteTo implements io.WriterTo.
+func (b *objectBody) WriteTo(w io.Writer) (int64, error) { return io.Copy(w, b.ReadCloser) }
+
 func (b *objectBody) Close() error {
 	err := b.ReadCloser.Close()
 	b.object.Close()
@@ -89,17 +92,21 @@ func (b *objectBody) Close() error {
 }
 
 func (x *exchange) headObject(in *op.HeadObjectInput) (*op.HeadObjectOutput, error) {
-	o, err := x.openObject(in.Key, in.VersionID)
+	if !store.IsCurrent(in.VersionID) {
+		return nil, noVersion(in.Key, in.VersionID)
+	}
+	info, err := x.bucket.Stat(x.context(), in.Key)
 	if err != nil {
 		return nil, err
 	}
-	defer o.Close()
-	info := o.Info()
 	out := &op.HeadObjectOutput{
 		ETag: info.ETag, LastModified: info.LastModified, StorageClass: info.StorageClass, AcceptRanges: "bytes",
 		ContentType: info.ContentType, ContentLength: info.Size, CacheControl: info.CacheControl,
 		ContentDisposition: info.ContentDisposition, ContentEncoding: info.ContentEncoding, Expires: info.Expires,
 		Metadata: info.Metadata,
+	}
+	if info.Appendable {
+		out.ObjectType, out.NextAppendPosition = "appendable", &info.Size
 	}
 	conditions := wire.Conditions{
 		Match: in.IfMatch, NoneMatch: in.IfNoneMatch, ModifiedSince: in.IfModifiedSince, UnmodifiedSince: in.IfUnmodifiedSince,
@@ -115,9 +122,13 @@ func (x *exchange) headObject(in *op.HeadObjectInput) (*op.HeadObjectOutput, err
 
 func (x *exchange) openObject(key, version string) (*store.Object, error) {
 	if !store.IsCurrent(version) {
-		return nil, fault.Newf(fault.ObjectNotExists, "object %q has no version %q", key, version)
+		return nil, noVersion(key, version)
 	}
 	return x.bucket.Object(x.context(), key)
+}
+
+func noVersion(key, version string) error {
+	return fault.Newf(fault.ObjectNotExists, "object %q has no version %q", key, version)
 }
 
 // deleteObject deletes an object. A version that does not exist is already gone.

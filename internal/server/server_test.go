@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/oisproject/ois/internal/blob"
-	"github.com/oisproject/ois/internal/blob/fileblob"
+	"github.com/oisproject/ois/internal/blob/packblob"
 	"github.com/oisproject/ois/internal/meta/pebblemeta"
 	"github.com/oisproject/ois/internal/store"
 	"github.com/oisproject/ois/internal/vfs"
@@ -132,7 +132,7 @@ func (f *fixture) openStore() *store.Store {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	b, err := fileblob.Open(fsys, "blobs")
+	b, err := packblob.Open(fsys, "packs", packblob.Options{})
 	if err != nil {
 		f.t.Fatal(err)
 	}

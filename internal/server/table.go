@@ -30,6 +30,7 @@ var table = [op.Count + 1]handler{
 	op.MoveObject:    does((*exchange).moveObject),
 	op.GetObject:     does((*exchange).getObject),
 	op.HeadObject:    does((*exchange).headObject),
+	op.AppendObject:  bucketDoes((*store.Bucket).AppendObject),
 	op.DeleteObject:  does((*exchange).deleteObject),
 	op.OptionsObject: does((*exchange).optionsObject),
 

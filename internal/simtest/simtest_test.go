@@ -5,13 +5,17 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/oisproject/ois/internal/blob/packblob"
 	"github.com/oisproject/ois/internal/datadir"
+	"github.com/oisproject/ois/internal/meta/pebblemeta"
 	"github.com/oisproject/ois/internal/op"
 	"github.com/oisproject/ois/internal/store"
 	"github.com/oisproject/ois/internal/vfs"
@@ -20,214 +24,247 @@ import (
 
 var (
 	seed = flag.Uint64("seed", 0, "seed of the first day; 0 draws one")
-	days = flag.Int("days", 40, "days of each kind to simulate")
+	days = flag.Int("days", 10, "days of each kind to simulate")
 )
 
 const workers = 4
 
-// eachDay runs a day of so many seeds.
+// eachDay runs a day of so many seeds, and tells what was counted on them.
 func eachDay(t *testing.T, day func(t *testing.T, seed uint64)) {
 	first := *seed
 	if first == 0 {
 		first = rand.Uint64() >> 32
 	}
+	tell(t)
 	for i := range uint64(*days) {
-		t.Run(fmt.Sprintf("seed=%d", first+i), func(t *testing.T) { day(t, first+i) })
+		t.Run(fmt.Sprintf("seed=%d", first+i), func(t *testing.T) {
+			t.Parallel()
+			count(t, "days", 1)
+			day(t, first+i)
+		})
 	}
 }
 
-// morning opens a store and its bucket on a file system.
-func morning(ctx context.Context, fsys vfs.FS) (*datadir.Dir, *store.Bucket, error) {
-	d, err := datadir.Open(ctx, fsys, "data", &datadir.Options{Create: true})
+// A tally is what was counted, by test.
+var tally struct {
+	mu sync.Mutex
+	of map[string]map[string]int
+}
+
+// count adds n to what the test t, or the one that it is part of, has counted.
+func count(t *testing.T, what string, n int) {
+	test, _, _ := strings.Cut(t.Name(), "/")
+	tally.mu.Lock()
+	defer tally.mu.Unlock()
+	if tally.of[test] != nil {
+		tally.of[test][what] += n
+	}
+}
+
+// tell makes t log at its end what was counted.
+func tell(t *testing.T) {
+	tally.mu.Lock()
+	defer tally.mu.Unlock()
+	if tally.of == nil {
+		tally.of = make(map[string]map[string]int)
+	}
+	tally.of[t.Name()] = make(map[string]int)
+	t.Cleanup(func() {
+		tally.mu.Lock()
+		defer tally.mu.Unlock()
+		counted := tally.of[t.Name()]
+		for _, what := range slices.Sorted(maps.Keys(counted)) {
+			t.Logf("%7d %s", counted[what], what)
+		}
+	})
+}
+
+// A setup is how a store is opened.
+type setup struct {
+	clock func() time.Time // nil is time.Now
+	// small makes everything small that a large store has many of, so that a day fills several packs and tables, and
+	// files are closed and opened again.
+	small bool
+}
+
+// setupOf returns the setup of a seed.
+func setupOf(seed uint64) setup { return setup{small: seed%2 == 0} }
+
+// A house is a store with all that it stands on.
+type house struct {
+	*store.Store
+	close func() error
+}
+
+// open opens a store on a file system.
+func (s setup) open(ctx context.Context, fsys vfs.FS) (*house, error) {
+	if s.small {
+		return s.openSmall(ctx, fsys)
+	}
+	d, err := datadir.Open(ctx, fsys, dataDir, &datadir.Options{Create: true, Now: s.clock})
+	if err != nil {
+		return nil, err
+	}
+	return &house{d.Store, d.Close}, nil
+}
+
+// openSmall does what datadir does, with other options.
+func (s setup) openSmall(ctx context.Context, fsys vfs.FS) (*house, error) {
+	for _, dir := range []string{dataDir, dataDir + "/meta", packsDir} {
+		if err := vfs.Mkdir(fsys, dir, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	m, err := pebblemeta.Open(pebblemeta.Options{FS: fsys, Dir: dataDir + "/meta", CacheBytes: 1 << 20, MemTableBytes: 256 << 10})
+	if err != nil {
+		return nil, err
+	}
+	b, err := packblob.Open(fsys, packsDir, packblob.Options{PackLen: 1 << 20, OwnLen: 150_000, OpenPacks: 2})
+	if err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	opened, err := store.Open(ctx, store.Options{Meta: m, Blobs: b, Now: s.clock})
+	if err != nil {
+		return nil, err
+	}
+	return &house{opened, opened.Close}, nil
+}
+
+const (
+	dataDir  = "data"
+	packsDir = "data/packs"
+)
+
+// morning opens a store and its bucket.
+func (s setup) morning(ctx context.Context, fsys vfs.FS) (*house, *store.Bucket, error) {
+	h, err := s.open(ctx, fsys)
 	if err != nil {
 		return nil, nil, err
 	}
-	b, err := d.Store.Bucket(ctx, bucketName)
+	b, err := h.Bucket(ctx, bucketName)
 	if err == nil {
-		return d, b, nil
+		return h, b, nil
 	}
-	if _, err := d.Store.PutBucket(ctx, store.RootUser, "jn1a", &op.PutBucketInput{Bucket: bucketName}); err != nil {
-		return nil, nil, errors.Join(err, d.Close())
+	if b, err = createBucket(ctx, h.Store); err != nil {
+		return nil, nil, errors.Join(err, h.close())
 	}
-	b, err = d.Store.Bucket(ctx, bucketName)
-	return d, b, err
+	return h, b, nil
+}
+
+func createBucket(ctx context.Context, s *store.Store) (*store.Bucket, error) {
+	if _, err := s.PutBucket(ctx, store.RootUser, "jn1a", &op.PutBucketInput{Bucket: bucketName}); err != nil {
+		return nil, err
+	}
+	return s.Bucket(ctx, bucketName)
 }
 
 // work lets all workers do steps until each has done its number or met an error, and returns
 // the errors.
 func work(ctx context.Context, b *store.Bucket, l *ledger, seed uint64, steps int) error {
-	var wg sync.WaitGroup
+	return together(func(n int) error {
+		w := newWorker(b, l, seed, n)
+		for range steps {
+			if err := w.step(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// together lets all workers work at once.
+func together(work func(n int) error) error {
+	var all sync.WaitGroup
 	wrong := make([]error, workers)
 	for n := range workers {
-		wg.Go(func() {
-			w := newWorker(b, l, seed, n)
-			for range steps {
-				if wrong[n] = w.step(ctx); wrong[n] != nil {
-					return
-				}
-			}
-		})
+		all.Go(func() { wrong[n] = work(n) })
 	}
-	wg.Wait()
+	all.Wait()
 	return errors.Join(wrong...)
+}
+
+// cutAt returns a hook that calls do at call n of the file system, and a function that calls it now unless that has happened.
+// Other calls wait until do has returned.
+func cutAt(n int64, do func()) (hook errfs.Hook, now func()) {
+	var once sync.Once
+	now = func() { once.Do(do) }
+	hook = func(o errfs.Op) error {
+		if o.N >= n {
+			now()
+		}
+		return nil
+	}
+	return hook, now
 }
 
 // evening opens the store again, sweeps it, and compares it with the ledger: every acknowledged state is there,
 // nothing is there that nobody asked for, and fsck is clean.
-func evening(t *testing.T, fsys vfs.FS, l *ledger) {
+func (s setup) evening(t *testing.T, fsys vfs.FS, l *ledger) {
 	t.Helper()
 	ctx := t.Context()
-	d, err := datadir.Open(ctx, fsys, "data", &datadir.Options{Create: true})
+	h, err := s.open(ctx, fsys)
 	if err != nil {
-		t.Fatalf("open again: %v", err)
+		t.Errorf("open again: %v", err)
+		return
 	}
 	defer func() {
-		if err := d.Close(); err != nil {
+		if err := h.close(); err != nil {
 			t.Errorf("close: %v", err)
 		}
 	}()
-	b, err := d.Store.Bucket(ctx, bucketName)
+	b, err := h.Bucket(ctx, bucketName)
 	if err != nil {
-		if len(l.told) == 0 {
-			return // the disaster came before there was anything to lose
+		for key, state := range l.told {
+			if state != absent {
+				t.Errorf("bucket: %v; %s was acknowledged", err, key)
+			}
 		}
-		t.Fatalf("bucket: %v", err)
+		return // there is nothing to lose
 	}
+	if err := l.compare(ctx, b); err != nil {
+		t.Error(err)
+	}
+	report(t, h.Store)
+	sweep(t, h.Store)
+}
+
+// compare checks each key that the ledger knows.
+func (l *ledger) compare(ctx context.Context, b *store.Bucket) error {
+	var wrong []error
 	for key, state := range l.told {
 		states := []uint64{state}
 		if s, ok := l.maybe[key]; ok {
 			states = append(states, s)
 		}
-		if err := check(ctx, b, key, states...); err != nil {
-			t.Error(err)
-		}
+		wrong = append(wrong, check(ctx, b, key, states...))
 	}
 	for key, state := range l.maybe {
 		if _, ok := l.told[key]; !ok {
-			if err := check(ctx, b, key, absent, state); err != nil {
-				t.Error(err)
-			}
+			wrong = append(wrong, check(ctx, b, key, absent, state))
 		}
 	}
-	report(t, d.Store)
-	if err := d.Store.Sweep(ctx); err != nil {
-		t.Errorf("sweep: %v", err)
-	}
-	report(t, d.Store)
+	return errors.Join(wrong...)
 }
 
+// report wants fsck to find nothing. Like evening it may be called on any goroutine.
 func report(t *testing.T, s *store.Store) {
 	t.Helper()
+	count(t, "runs of fsck", 1)
 	r, err := s.Check(t.Context())
 	if err != nil {
-		t.Fatalf("fsck: %v", err)
+		t.Errorf("fsck: %v", err)
+		return
 	}
 	for _, p := range r.Problems {
 		t.Errorf("fsck: %s", p)
 	}
 }
 
-// TestPowerLoss cuts the power at a random call of the file system, while all workers are at work. What was not
-// synced is lost or not, block by block.
-func TestPowerLoss(t *testing.T) {
-	eachDay(t, func(t *testing.T, seed uint64) {
-		r := rand.New(rand.NewPCG(seed, 99))
-		disk := vfs.NewCrashableMem()
-		fsys := errfs.New(disk)
-		l := newLedger()
-		var (
-			once    sync.Once
-			saved   *ledger
-			lost    *vfs.Mem
-			calls   atomic.Int64
-			at      = 1 + r.Int64N(2500)
-			percent = []int{0, 50, 100}[r.IntN(3)]
-		)
-		fsys.SetHook(func(errfs.Op) error {
-			if calls.Add(1) >= at {
-				once.Do(func() {
-					saved = l.copy() // before the copy of the disk: what was told by now must be in it
-					lost = disk.PowerLoss(percent, seed)
-				})
-			}
-			return nil
-		})
-		d, b, err := morning(t.Context(), fsys)
-		if err != nil {
-			t.Fatal(err)
-		}
-		wrong := work(t.Context(), b, l, seed, 60)
-		if err := errors.Join(wrong, d.Close()); err != nil {
-			t.Error(err)
-		}
-		if lost == nil {
-			saved, lost = l.copy(), disk.PowerLoss(percent, seed)
-		}
-		evening(t, lost, saved)
-		evening(t, lost, saved) // and once more after a clean day
-	})
-}
-
-// TestDiskErrors fails one call of the file system, or all from one on, while all workers are at work. Then the
-// process is killed, and in half of the cases power is lost with it.
-func TestDiskErrors(t *testing.T) {
-	eachDay(t, func(t *testing.T, seed uint64) {
-		r := rand.New(rand.NewPCG(seed, 98))
-		disk := vfs.NewCrashableMem()
-		fsys := errfs.New(disk)
-		l := newLedger()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		d, b, err := morning(ctx, fsys)
-		if err != nil {
-			t.Fatal(err)
-		}
-		fsys.SetHook(errfs.FailAt(fsys.Calls()+1+r.Int64N(2000), r.IntN(2) == 0))
-		if err := work(ctx, b, l, seed, 40); errors.Is(err, errWrong) {
-			t.Error(err)
-		}
-		after := disk.PowerLoss([]int{0, 100}[r.IntN(2)], seed)
-		_ = d.Close() // a store whose disk has failed may not close cleanly
-		evening(t, after, l)
-	})
-}
-
-// TestEachDiskCall fails each call of a short day in turn. (That of a store that is being opened is
-// the business of the engines' own tests: nothing was acknowledged yet.)
-func TestEachDiskCall(t *testing.T) {
-	day := func(n int64) (calls int64) {
-		disk := vfs.NewCrashableMem()
-		fsys := errfs.New(disk)
-		l := newLedger()
-		d, b, err := morning(t.Context(), fsys)
-		if err != nil {
-			t.Fatal(err)
-		}
-		before := fsys.Calls()
-		fsys.SetHook(errfs.FailAt(before+n, false))
-		w := newWorker(b, l, 7, 0)
-		for range 40 {
-			if err := w.step(t.Context()); err != nil {
-				if errors.Is(err, errWrong) || fsys.Calls() < before+n {
-					t.Errorf("call %d failed: %v", n, err)
-				}
-				break
-			}
-		}
-		calls = fsys.Calls() - before
-		after := disk.PowerLoss(0, uint64(n))
-		_ = d.Close() // as above
-		evening(t, after, l)
-		if t.Failed() {
-			t.Fatalf("the day on which call %d failed ended badly", n)
-		}
-		return calls
+// sweep sweeps a store and wants it to be clean afterwards.
+func sweep(t *testing.T, s *store.Store) {
+	t.Helper()
+	if err := s.Sweep(t.Context()); err != nil {
+		t.Errorf("sweep: %v", err)
 	}
-	total := day(1 << 40)
-	if total < 100 {
-		t.Fatalf("a day has %d calls; want more to fail", total)
-	}
-	for n := range total {
-		day(n + 1)
-	}
+	report(t, s)
 }

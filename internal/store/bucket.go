@@ -114,6 +114,9 @@ func (s *Store) PutBucket(ctx context.Context, user, zone string, in *op.PutBuck
 	if err := checkBucketName(in.Bucket); err != nil {
 		return nil, err
 	}
+	if err := s.admit(); err != nil {
+		return nil, err
+	}
 	row := bucketRow{owner: user, zone: zone, created: s.now()}
 	err := s.retry(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
 		if _, ok, err := snap.Get(bucketKey(in.Bucket)); err != nil {

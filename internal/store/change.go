@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/oisproject/ois/internal/blob"
@@ -11,10 +10,7 @@ import (
 )
 
 // A change builds a meta.Change in the words of this package.
-type change struct {
-	meta.Change
-	counts map[string]int64
-}
+type change struct{ meta.Change }
 
 func (c *change) guard(kind meta.GuardKind, key []byte) {
 	c.Guards = append(c.Guards, meta.Guard{Key: key, Kind: kind})
@@ -47,11 +43,22 @@ func (c *change) drop(key []byte) { c.Drops = append(c.Drops, key) }
 // count adds one object of the given size to a bucket's statistics, or takes
 // it away if sign is -1.
 func (c *change) count(bucket uint64, class storageClass, size, sign int64) {
-	if c.counts == nil {
-		c.counts = make(map[string]int64, 4)
+	c.add(counterKey(bucket, class, countObjects), sign)
+	c.add(counterKey(bucket, class, countBytes), sign*size)
+}
+
+// countBytes adds bytes to a bucket's statistics.
+func (c *change) countBytes(bucket uint64, class storageClass, n int64) {
+	c.add(counterKey(bucket, class, countBytes), n)
+}
+
+func (c *change) add(counter []byte, n int64) {
+	i := slices.IndexFunc(c.Adds, func(d meta.Delta) bool { return bytes.Equal(d.Key, counter) })
+	if i < 0 {
+		c.Adds = append(c.Adds, meta.Delta{Key: counter, N: n})
+		return
 	}
-	c.counts[string(counterKey(bucket, class, countObjects))] += sign
-	c.counts[string(counterKey(bucket, class, countBytes))] += sign * size
+	c.Adds[i].N += n
 }
 
 // refer notes that owner needs the blobs of the extents.
@@ -102,17 +109,18 @@ func (c *change) retire(snap meta.Snapshot, bucket uint64, key string) (found bo
 		return false, fmt.Errorf("object %q: %w", key, err)
 	}
 	c.count(bucket, old.class, old.size, -1)
-	c.discard(old.ref, garbageRow{extents: old.extents, parts: old.parts})
+	switch {
+	case old.inline: // whoever reads it has its bytes already
+		c.drop(dataKey(old.ref))
+	case old.parts || len(old.extents) > 0:
+		c.discard(old.ref, garbageRow{extents: old.extents, parts: old.parts})
+	}
 	return true, nil
 }
 
 // done returns the finished change.
 func (c *change) done() *meta.Change {
-	for _, k := range slices.Sorted(maps.Keys(c.counts)) {
-		if n := c.counts[k]; n != 0 {
-			c.Adds = append(c.Adds, meta.Delta{Key: []byte(k), N: n})
-		}
-	}
+	c.Adds = slices.DeleteFunc(c.Adds, func(d meta.Delta) bool { return d.N == 0 })
 	return &c.Change
 }
 

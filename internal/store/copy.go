@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"crypto/md5"
 	"errors"
@@ -23,6 +24,9 @@ func (b *Bucket) CopyObject(ctx context.Context, src *Object, in *op.CopyObjectI
 		return nil, err
 	}
 	if err := checkKey(in.Key); err != nil {
+		return nil, err
+	}
+	if err := b.store.admit(); err != nil {
 		return nil, err
 	}
 	err = b.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
@@ -48,6 +52,7 @@ func (b *Bucket) CopyObject(ctx context.Context, src *Object, in *op.CopyObjectI
 // copyRow decides what the copy into a bucket keeps of its source and takes from the request.
 func copyRow(src *Object, target uint64, in *op.CopyObjectInput) (objectRow, error) {
 	row := src.row
+	row.appendable, row.pieces = false, 0 // a copy stays as it is
 	if row.size > MaxBody {
 		return row, fault.Newf(fault.EntityTooLarge, "the source has %d bytes; a copy takes up to %d, copy larger ones part by part", row.size, int64(MaxBody))
 	}
@@ -126,6 +131,11 @@ func (c *change) stillThere(snap meta.Snapshot, src *Object) error {
 
 // share makes row refer to the bytes of src under its own ref.
 func (c *change) share(snap meta.Snapshot, s *Store, src *Object, row *objectRow) error {
+	if row.inline {
+		data, err := src.row.data(snap)
+		c.set(dataKey(row.ref), bytes.Clone(data))
+		return err
+	}
 	if !row.parts {
 		c.refer(row.ref, row.extents)
 		return nil
@@ -146,6 +156,19 @@ func (c *change) share(snap meta.Snapshot, s *Store, src *Object, row *objectRow
 	})
 }
 
+// partBytes returns where n bytes from off of an object are, for a part to refer to. Those of a small object get a blob.
+func (o *Object) partBytes(ctx context.Context, off, n int64) (*body, []extent, error) {
+	if !o.row.inline {
+		pieces, err := o.extents(ctx, off, n)
+		return &body{}, pieces, err
+	}
+	own, err := o.bucket.store.receive(ctx, bytes.NewReader(o.data[off:off+n]), n, "", 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	return own, own.extents(), nil
+}
+
 // CopyPart makes a part of an upload from n bytes at off of src, without moving a byte.
 func (b *Bucket) CopyPart(ctx context.Context, src *Object, off, n int64, in *op.CopyPartInput) (*op.CopyPartOutput, error) {
 	if n > MaxBody {
@@ -155,7 +178,7 @@ func (b *Bucket) CopyPart(ctx context.Context, src *Object, off, n int64, in *op
 	if err != nil {
 		return nil, err
 	}
-	pieces, err := src.extents(ctx, off, n)
+	own, pieces, err := src.partBytes(ctx, off, n)
 	if err != nil {
 		return nil, err
 	}
@@ -171,8 +194,10 @@ func (b *Bucket) CopyPart(ctx context.Context, src *Object, off, n int64, in *op
 		return c.stillThere(snap, src)
 	})
 	if err != nil {
+		b.store.forget(own, err)
 		return nil, err
 	}
+	b.store.settle(own)
 	out := &op.CopyPartOutput{ETag: quote(part.etag)}
 	if in.CopyRange != "" {
 		out.ContentCopyRange = fmt.Sprintf("bytes %d-%d/%d", off, off+n-1, src.row.size)

@@ -1,30 +1,43 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
+	"strings"
 
 	"github.com/oisproject/ois/internal/blob"
 	"github.com/oisproject/ois/internal/meta"
 )
 
-// maxProblems is how many problems a report spells out.
+// maxProblems is how many problems a report spells out, and how many repairs and damaged objects.
 const maxProblems = 1000
 
-// A Report is what Check found.
+// A Report is what Check or Repair found.
 type Report struct {
-	Buckets  int64    `json:"buckets"`
-	Objects  int64    `json:"objects"`
-	Uploads  int64    `json:"uploads"`
-	Parts    int64    `json:"parts"` // of uploads and of objects that were uploaded in parts
-	Blobs    int64    `json:"blobs"`
-	Bytes    int64    `json:"bytes"`   // read and compared with their checksums
-	Orphans  int64    `json:"orphans"` // blobs without a name: harmless, the next start removes them
-	Problems []string `json:"problems"`
-	Omitted  int64    `json:"omitted"` // problems beyond those spelled out
+	Buckets     int64 `json:"buckets"`
+	Objects     int64 `json:"objects"`
+	Uploads     int64 `json:"uploads"`
+	Parts       int64 `json:"parts"`        // of uploads and of objects that were uploaded in parts, and appends
+	Blobs       int64 `json:"blobs"`        // that something needs
+	Bytes       int64 `json:"bytes"`        // read and compared with their checksums
+	OrphanBytes int64 `json:"orphan_bytes"` // on the disk and without a name: harmless, the next start removes them
+
+	Repaired     []string `json:"repaired,omitempty"` // what Repair has done
+	MoreRepaired int64    `json:"more_repaired,omitempty"`
+	Damaged      []Lost   `json:"damaged"` // what has lost bytes; the problems say how
+	Problems     []string `json:"problems"`
+	Omitted      int64    `json:"omitted"` // problems beyond those spelled out
+}
+
+// A Lost is an object or an upload some bytes of which cannot be read any more.
+type Lost struct {
+	Bucket string `json:"bucket"`
+	Key    string `json:"key"`
+	Upload string `json:"upload_id,omitempty"` // if it is an upload
 }
 
 // Clean reports whether nothing is wrong.
@@ -33,36 +46,43 @@ func (r *Report) Clean() bool { return len(r.Problems) == 0 }
 // Check looks at everything the store holds: that rows can be read and agree with
 // each other, that every byte matches its checksum, and that nothing is missing. It changes
 // nothing, and may run while the store serves. The error is about the check itself.
+//
+// Rows are compared within one snapshot; bytes are read afterwards, when the sweeper may have given some of them back. So whatever
+// cannot be read is damage only if something that lives refers to it after that.
 func (s *Store) Check(ctx context.Context) (*Report, error) {
-	s.swept.Lock() // what the snapshot names stays until we are done
-	defer s.swept.Unlock()
-	snap, err := s.meta.Snapshot(ctx)
-	if err != nil {
-		return nil, err
+	c := newChecker(s)
+	err := c.run(ctx)
+	if err == nil {
+		err = c.orphans(ctx)
 	}
-	c := &checker{
-		store: s, snap: snap, report: &Report{Problems: []string{}},
-		buckets: make(map[uint64]string), counts: make(map[string]int64),
-		held: make(map[string]bool), needs: make(map[blob.ID]int64), bad: make(map[blob.ID]error), owners: make(map[ref]partOwner),
-		alive: make(map[ref]bool),
-	}
-	err = c.run(ctx)
-	return c.report, errors.Join(err, snap.Close())
+	return c.report, err
 }
 
-// A checker is one run of Check over one snapshot.
+func newChecker(s *Store) *checker {
+	return &checker{store: s, report: &Report{Problems: []string{}, Damaged: []Lost{}}, portion: maxClaims, first: true}
+}
+
+// A checker is one run of Check, or one round of Repair.
 type checker struct {
 	store  *Store
-	snap   meta.Snapshot
 	report *Report
+	damage damage
+
+	portion int      // claims of one
+	repairs bool     // it looks for what can be repaired, and reads no blobs
+	repair  []repair // what was found
+
+	snap  meta.Snapshot // of this portion
+	list  *claimList    // of this portion
+	first bool          // this is the first portion: what is no matter of claims is checked, too
+
+	blind     bool  // rows that claim others cannot be read: who knows what is too much, or how much there is?
+	unnamed   bool  // something is wrong with the row of a bucket
+	ownerless int64 // rows that might be those of rows which cannot be read
 
 	buckets map[uint64]string
-	counts  map[string]int64  // what the counters should say
-	held    map[string]bool   // keys of the reference rows there should be
-	needs   map[blob.ID]int64 // the end of what is read of each blob
-	bad     map[blob.ID]error // blobs that cannot be read as they should
-	owners  map[ref]partOwner // whose part rows there may be
-	alive   map[ref]bool      // refs met so far: true if something lives under them, false if they are garbage
+	counts  map[string]int64 // what the counters should say
+	garbage map[ref]bool     // refs of garbage rows; true if their part rows go, too
 }
 
 func (c *checker) problem(format string, args ...any) {
@@ -70,10 +90,89 @@ func (c *checker) problem(format string, args ...any) {
 		c.report.Omitted++
 		return
 	}
-	c.report.Problems = append(c.report.Problems, fmt.Sprintf(format, args...))
+	text := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " ") // one line, whatever engines say
+	c.report.Problems = append(c.report.Problems, text)
 }
 
+// run checks one portion after another, and then says whose the damage is.
 func (c *checker) run(ctx context.Context) error {
+	list := &claimList{limit: c.portion}
+	for more := true; more; more = list.cut {
+		list.from, list.cut, list.list = list.to, false, list.list[:0]
+		c.list = list
+		if err := c.store.view(ctx, func(snap meta.Snapshot) error { return c.rows(ctx, snap) }); err != nil {
+			return err
+		}
+		if err := c.blobs(ctx); err != nil {
+			return err
+		}
+		c.first = false
+	}
+	if c.ownerless > 0 {
+		c.problem("%d rows seem to belong to nothing; they may belong to those that cannot be read", c.ownerless)
+	}
+	return c.store.blame(ctx, &c.damage, c.accuse)
+}
+
+// rows checks the rows of a portion in one snapshot.
+func (c *checker) rows(ctx context.Context, snap meta.Snapshot) error {
+	c.snap = snap
+	c.counts, c.garbage = make(map[string]int64), make(map[ref]bool)
+	if c.first {
+		if err := c.singles(ctx); err != nil {
+			return err
+		}
+	}
+	for _, rows := range []struct {
+		kind  byte
+		check func(meta.Row) error
+	}{{kindGarbage, c.garbageRow}, {kindObject, c.object}, {kindUpload, c.upload}, {kindPart, c.part}} {
+		if err := c.gather(ctx, rows.kind, rows.check); err != nil {
+			return err
+		}
+	}
+	c.list.sort()
+	if err := c.join(ctx); err != nil || !c.first {
+		return err
+	}
+	return c.counters(ctx)
+}
+
+// walk checks the rows of a kind. An error of check is about one of them.
+func (c *checker) walk(ctx context.Context, kind byte, check func(meta.Row) error) error {
+	return walkOver(ctx, c.snap, []byte{kind}, []byte{kind + 1}, func(r meta.Row) ([]byte, bool) {
+		if err := check(r); err != nil {
+			c.problem("row %q: %v", r.Key, err)
+			c.unnamed = c.unnamed || kind == kindBucket
+		}
+		return nil, false
+	}, func(g gap) {
+		c.problem("%v", &g)
+		c.unnamed = c.unnamed || kind == kindBucket
+	})
+}
+
+// gather checks the rows of a kind that claims others. An error of check says that one cannot be read. Later portions say
+// nothing again.
+func (c *checker) gather(ctx context.Context, kind byte, check func(meta.Row) error) error {
+	fails := func(format string, args ...any) {
+		c.blind = c.blind || kind != kindGarbage
+		if c.first {
+			c.problem(format, args...)
+		}
+	}
+	return walkOver(ctx, c.snap, []byte{kind}, []byte{kind + 1}, func(r meta.Row) ([]byte, bool) {
+		if err := check(r); err != nil {
+			fails("row %q: %v", r.Key, err)
+		}
+		return nil, false
+	}, func(g gap) { fails("%v", &g) })
+}
+
+// singles checks the rows that neither claim others nor are claimed.
+func (c *checker) singles(ctx context.Context) error {
+	c.buckets = make(map[uint64]string)
+	c.list.list = slices.Grow(c.list.list, c.expected())
 	for _, rows := range []struct {
 		kind  byte
 		check func(meta.Row) error
@@ -82,26 +181,44 @@ func (c *checker) run(ctx context.Context) error {
 		{kindKey, c.key},
 		{kindBucket, c.bucket},
 		{kindLive, c.live},
-		{kindObject, c.object},
-		{kindUpload, c.upload},
-		{kindGarbage, c.garbage},
-		{kindPart, c.part},
-		{kindRef, c.reference},
-		{kindCounter, c.counter},
 		{kindEpoch, c.epoch},
+		{kindScrub, c.scrub},
 	} {
-		err := c.snap.Walk([]byte{rows.kind}, []byte{rows.kind + 1}, func(r meta.Row) ([]byte, bool) {
-			if err := rows.check(r); err != nil {
-				c.problem("row %q: %v", r.Key, err)
-			}
-			return nil, ctx.Err() != nil
-		})
-		if err := errors.Join(err, ctx.Err()); err != nil {
+		if err := c.walk(ctx, rows.kind, rows.check); err != nil {
 			return err
 		}
 	}
-	c.leftovers()
-	return c.blobs(ctx)
+	return c.strangers(ctx)
+}
+
+// expected guesses the number of claims from that of objects, so that the list need not grow.
+func (c *checker) expected() int {
+	sum := int64(0)
+	_ = walk(c.snap, []byte{kindCounter}, func(r meta.Row) error { // it is a guess, and what is wrong here is found later
+		n, err := meta.Counter(r)
+		if r.Key[len(r.Key)-1] == countObjects {
+			sum += max(n, 0)
+		}
+		return err
+	})
+	return int(min(sum+sum/8+1024, 2*maxClaims))
+}
+
+// kinds are all kinds of rows.
+var kinds = []byte{
+	kindBucket, kindLive, kindObject, kindUpload, kindData, kindPart, kindRef, kindGarbage, kindCounter, kindEpoch, kindUser,
+	kindKey, kindScrub,
+}
+
+// strangers finds rows of no kind.
+func (c *checker) strangers(ctx context.Context) error {
+	return walkOver(ctx, c.snap, []byte{1}, []byte{0xff}, func(r meta.Row) ([]byte, bool) {
+		if bytes.IndexByte(kinds, r.Key[0]) >= 0 {
+			return []byte{r.Key[0] + 1}, false
+		}
+		c.problem("row %q: rows of this kind are not known", r.Key)
+		return nil, false
+	}, func(gap) {}) // whoever walks over its kind meets it
 }
 
 func (c *checker) user(r meta.Row) error {
@@ -117,15 +234,27 @@ func (c *checker) epoch(r meta.Row) error {
 	return err
 }
 
+func (c *checker) scrub(r meta.Row) error {
+	if len(r.Key) != 1 {
+		return errors.New("key is too long")
+	}
+	_, err := decodeScrub(r.Val)
+	return err
+}
+
 func (c *checker) key(r meta.Row) error {
 	k, err := decodeKey(r.Val)
 	if err != nil {
 		return err
 	}
-	if _, ok, err := c.snap.Get(userKey(k.user)); !ok || err != nil {
-		return errors.Join(fmt.Errorf("belongs to user %q, who does not exist", k.user), err)
+	_, ok, err := c.snap.Get(userKey(k.user))
+	if ok || err != nil {
+		return err
 	}
-	return nil
+	fix := dropped(r)
+	fix.guard(meta.Absent, userKey(k.user))
+	c.repairable(fix, fmt.Sprintf("dropped the access key %s of user %q, who does not exist", r.Key[1:], k.user))
+	return fmt.Errorf("belongs to user %q, who does not exist", k.user)
 }
 
 func (c *checker) bucket(r meta.Row) error {
@@ -133,106 +262,54 @@ func (c *checker) bucket(r meta.Row) error {
 	if err != nil {
 		return err
 	}
+	name := string(r.Key[1:])
+	if other, ok := c.buckets[b.id]; ok {
+		return fmt.Errorf("has the number %d, as bucket %s has", b.id, other)
+	}
 	c.report.Buckets++
-	c.buckets[b.id] = string(r.Key[1:])
+	c.buckets[b.id] = name
 	live, ok, err := c.snap.Get(liveKey(b.id))
 	if err != nil {
 		return err
 	}
-	if ok == b.closing || ok && string(live.Val) != string(r.Key[1:]) {
-		return fmt.Errorf("bucket row and live row do not agree")
+	if ok == b.closing || ok && string(live.Val) != name {
+		c.repairable(livened(r, &b), fmt.Sprintf("made the live row of bucket %s agree with its bucket row", name))
+		return errors.New("bucket row and live row do not agree")
 	}
 	return nil
 }
 
 func (c *checker) live(r meta.Row) error {
-	_, err := c.owner(r.Key)
-	return err
-}
-
-// owner returns the bucket number in a row's key, which must be that of a bucket.
-func (c *checker) owner(k []byte) (uint64, error) {
-	if len(k) < 9 {
-		return 0, errors.New("key is too short")
-	}
-	id := uint64(0)
-	for _, b := range k[1:9] {
-		id = id<<8 | uint64(b)
-	}
-	if _, ok := c.buckets[id]; !ok {
-		return id, fmt.Errorf("belongs to bucket number %d, which does not exist", id)
-	}
-	return id, nil
-}
-
-func (c *checker) object(r meta.Row) error {
-	o, err := decodeObject(r.Val)
+	n, err := bucketOf(r.Key)
 	if err != nil {
 		return err
 	}
-	bucket, err := c.owner(r.Key)
-	if err != nil {
-		return err
+	if c.owned(r.Key) || !c.deserted(n) {
+		return nil
 	}
-	name := fmt.Sprintf("object %s/%q", c.buckets[bucket], r.Key[9:])
-	c.report.Objects++
-	c.counts[string(counterKey(bucket, o.class, countObjects))]++
-	c.counts[string(counterKey(bucket, o.class, countBytes))] += o.size
-	all, err := o.allExtents(c.snap)
-	if err != nil {
-		return err
-	}
-	if n := total(all); n != o.size {
-		c.problem("%s: has %d bytes in its extents, want %d", name, n, o.size)
-	}
-	if o.parts {
-		c.owners[o.ref] = partOwner{name: name}
-	}
-	c.lives(o.ref)
-	c.need(o.ref, o.extents)
+	c.repairable(dropped(r), fmt.Sprintf("dropped the live row of bucket number %d, which does not exist", n))
 	return nil
 }
 
-// A partOwner is what part rows belong to.
-type partOwner struct {
-	name string
-	dead bool // it is garbage
+// bucketOf returns the bucket number in a row's key.
+func bucketOf(k []byte) (uint64, error) {
+	if len(k) < 9 {
+		return 0, errors.New("key is too short")
+	}
+	return binary.BigEndian.Uint64(k[1:9]), nil
 }
 
-// lives notes that something lives under a ref, which nothing else may have.
-func (c *checker) lives(r ref) {
-	if _, met := c.alive[r]; met {
-		c.problem("ref %s stands in two rows that exclude each other", r)
+// owned reports whether the bucket in a row's key exists.
+func (c *checker) owned(k []byte) bool {
+	n, err := bucketOf(k)
+	_, ok := c.buckets[n]
+	if !ok && err == nil {
+		c.problem("row %q: belongs to bucket number %d, which does not exist", k, n)
 	}
-	c.alive[r] = true
+	return ok
 }
 
-// need notes that owner holds the blobs of extents.
-func (c *checker) need(owner ref, extents []extent) {
-	for _, id := range blobsOf(extents) {
-		c.held[string(refKey(id, owner))] = true
-	}
-	for _, e := range extents {
-		c.needs[e.blob] = max(c.needs[e.blob], e.off+e.n)
-	}
-}
-
-func (c *checker) upload(r meta.Row) error {
-	key, id, err := splitUploadKey(r.Key)
-	if err != nil {
-		return err
-	}
-	if _, err := c.owner(r.Key); err != nil {
-		return err
-	}
-	c.report.Uploads++
-	c.lives(id)
-	c.owners[id] = partOwner{name: fmt.Sprintf("upload %s of %q", id, key)}
-	_, err = decodeUpload(r.Val)
-	return err
-}
-
-func (c *checker) garbage(r meta.Row) error {
+func (c *checker) garbageRow(r meta.Row) error {
 	g, err := decodeGarbage(r.Val)
 	if err != nil {
 		return err
@@ -241,163 +318,180 @@ func (c *checker) garbage(r meta.Row) error {
 	if err != nil {
 		return err
 	}
-	if c.alive[id] {
-		return errors.New("gives back what is alive")
-	}
-	c.alive[id] = false
-	if g.parts {
-		c.owners[id] = partOwner{name: "garbage", dead: true}
-	}
-	// A crash of the sweeper may have deleted these blobs already.
-	for _, b := range blobsOf(g.extents) {
-		c.held[string(refKey(b, id))] = true
-	}
+	c.garbage[id] = g.parts
+	h := g.holding(id)
+	h.claims(c.list.add)
 	return nil
 }
 
-func (c *checker) part(r meta.Row) error {
-	var id ref
-	if _, err := partNumber(r.Key); err != nil {
+func (c *checker) object(r meta.Row) error {
+	o, err := decodeObject(r.Val)
+	if err != nil {
 		return err
 	}
-	copy(id[:], r.Key[1:])
-	owner, ok := c.owners[id]
-	if !ok {
-		return errors.New("belongs to no upload and no object")
+	h := o.holding()
+	h.claims(c.list.add)
+	if !c.first {
+		return nil
+	}
+	bucket, err := bucketOf(r.Key)
+	if err != nil {
+		return err
+	}
+	c.report.Objects++
+	c.counts[string(counterKey(bucket, o.class, countObjects))]++
+	c.counts[string(counterKey(bucket, o.class, countBytes))] += o.size
+	c.owned(r.Key)
+	c.alive(r, &h)
+	return nil
+}
+
+func (c *checker) upload(r meta.Row) error {
+	_, id, err := splitUploadKey(r.Key)
+	if err != nil {
+		return err
+	}
+	h := uploadHolding(id)
+	h.claims(c.list.add)
+	if !c.first {
+		return nil
+	}
+	c.report.Uploads++
+	c.owned(r.Key)
+	c.alive(r, &h)
+	_, err = decodeUpload(r.Val)
+	return err
+}
+
+func (c *checker) part(r meta.Row) error {
+	if _, err := partNumber(r.Key); err != nil {
+		return err
 	}
 	p, err := decodePart(r.Val)
 	if err != nil {
 		return err
 	}
-	c.report.Parts++
-	if n := total(p.extents); n != p.size {
-		c.problem("row %q: part has %d bytes in its extents, want %d", r.Key, n, p.size)
+	h := p.holding()
+	h.dead = c.garbage[ref(r.Key[1:1+refLen])]
+	h.claims(c.list.add)
+	if c.first {
+		c.report.Parts++
+		c.alive(r, &h)
 	}
-	if owner.dead {
-		for _, b := range blobsOf(p.extents) {
-			c.held[string(refKey(b, p.ref))] = true
+	return nil
+}
+
+// alive checks what holds bytes that are not garbage.
+func (c *checker) alive(r meta.Row, h *holding) {
+	if h.dead {
+		return
+	}
+	if f, wrong := h.misfit(); wrong {
+		c.damage.addRow(h.self(), f)
+	}
+	if _, dead := c.garbage[h.ref]; !dead {
+		return
+	}
+	c.problem("row %q: the garbage row of its ref gives back what is alive", r.Key)
+	var fix change
+	fix.still(bytes.Clone(r.Key), r.Rev)
+	fix.drop(garbageKey(h.ref))
+	c.repairable(fix, fmt.Sprintf("dropped the garbage row of ref %s, which is alive", h.ref))
+}
+
+// counters compares the counters with what the rows of objects say.
+func (c *checker) counters(ctx context.Context) error {
+	err := c.walk(ctx, kindCounter, func(r meta.Row) error {
+		n, err := meta.Counter(r)
+		if err != nil {
+			return err
 		}
-		return nil
-	}
-	c.lives(p.ref)
-	c.need(p.ref, p.extents)
-	return nil
-}
-
-func (c *checker) reference(r meta.Row) error {
-	if !c.held[string(r.Key)] {
-		return errors.New("nothing needs this reference")
-	}
-	c.held[string(r.Key)] = false
-	return nil
-}
-
-func (c *checker) counter(r meta.Row) error {
-	n, err := meta.Counter(r)
-	if err != nil {
-		return err
-	}
-	if want := c.counts[string(r.Key)]; n != want {
+		want := c.counts[string(r.Key)]
+		delete(c.counts, string(r.Key))
+		if n == want || c.blind {
+			return nil
+		}
+		c.recount(r.Key, n, want)
 		return fmt.Errorf("counter says %d, want %d", n, want)
+	})
+	for k, want := range c.counts {
+		if want != 0 && !c.blind {
+			c.problem("counter %q is missing, want %d", k, want)
+			c.recount([]byte(k), 0, want)
+		}
 	}
-	delete(c.counts, string(r.Key))
+	return err
+}
+
+// accuse reports what is wrong with what a row holds.
+func (c *checker) accuse(who owner, h *holding, cl *claim, f flaw) {
+	if f.lost {
+		c.lost(who, f.what)
+		return
+	}
+	c.problem("%v: %s", who, f.what)
+	if f.missing {
+		var fix change
+		fix.still([]byte(h.row), h.rev)
+		fix.guard(meta.Absent, cl.prefix())
+		fix.set(cl.prefix(), nil)
+		c.repairable(fix, fmt.Sprintf("added the reference of %v to blob %s", who, cl.blob()))
+	}
+}
+
+// lost reports that bytes of an object or an upload are lost.
+func (c *checker) lost(who owner, what string) {
+	c.problem("%v: %s", who, what)
+	l := Lost{Bucket: who.bucket, Key: who.key, Upload: who.upload}
+	list := c.report.Damaged
+	if who.dead || len(list) == maxProblems || len(list) > 0 && list[len(list)-1] == l {
+		return
+	}
+	c.report.Damaged = append(list, l)
+}
+
+// blobs reads the blobs of this portion that something needs, each once and whole.
+func (c *checker) blobs(ctx context.Context) error {
+	list := c.list.list
+	for i := 0; i < len(list) && !c.repairs; {
+		id, needed, met, end := list[i].blob(), false, false, int64(0)
+		isRef := list[i].kind == kindRef
+		for first := i; i < len(list) && (i == first || isRef && list[i].blob() == id); i++ {
+			needed, met, end = needed || !list[i].dead, met || list[i].met, max(end, list[i].n)
+		}
+		if !isRef || !needed {
+			continue
+		}
+		n, err := c.store.readBlob(ctx, id, met, nil)
+		c.report.Bytes += n
+		if ctx.Err() != nil || errors.Is(err, blob.ErrClosed) {
+			return err
+		}
+		if errors.Is(err, errUnnamed) {
+			continue
+		}
+		c.report.Blobs++
+		if err != nil || n < end {
+			c.damage.addBlob(id, blobFlaw{err: err, size: n})
+		}
+	}
 	return nil
 }
 
-// leftovers reports what should have been met and was not.
-func (c *checker) leftovers() {
-	for k, missing := range c.held {
-		if missing {
-			c.problem("reference row %q is missing", k)
-		}
-	}
-	for k, n := range c.counts {
-		if n != 0 {
-			c.problem("counter %q is missing, want %d", k, n)
-		}
-	}
-}
-
-// blobs reads every blob that something needs and counts those that nothing names.
-func (c *checker) blobs(ctx context.Context) error {
-	ids := make([]blob.ID, 0, len(c.needs))
-	for id := range c.needs {
-		ids = append(ids, id)
-	}
-	slices.SortFunc(ids, blob.ID.Compare)
-	for _, id := range ids {
-		c.report.Blobs++
-		if err := c.read(ctx, id); err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			c.bad[id] = err
-		}
-	}
-	return errors.Join(c.blame(), c.orphans(ctx))
-}
-
-// blame names the objects and parts that need a bad blob. It walks over all of them, which only
-// damage makes necessary.
-func (c *checker) blame() error {
-	if len(c.bad) == 0 {
-		return nil
-	}
-	blame := func(what string, extents []extent) {
-		for _, id := range blobsOf(extents) {
-			if err := c.bad[id]; err != nil {
-				c.problem("%s: blob %s: %v", what, id, err)
-			}
-		}
-	}
-	return errors.Join(walk(c.snap, []byte{kindObject}, func(r meta.Row) error {
-		o, err := decodeObject(r.Val)
-		if bucket, known := c.owner(r.Key); err == nil && known == nil { // else it was reported before
-			blame(fmt.Sprintf("object %s/%q", c.buckets[bucket], r.Key[9:]), o.extents)
-		}
-		return nil
-	}), walk(c.snap, []byte{kindPart}, func(r meta.Row) error {
-		p, err := decodePart(r.Val)
-		n, known := partNumber(r.Key)
-		if err == nil && known == nil { // as above
-			blame(fmt.Sprintf("part %d of %s", n, c.owners[ref(r.Key[1:1+refLen])].name), p.extents)
-		}
-		return nil
-	}))
-}
-
-// read checks the whole blob, and that it is as long as its extents say.
-func (c *checker) read(ctx context.Context, id blob.ID) error {
-	r, err := c.store.blobs.Open(ctx, id, 0, -1)
-	if err != nil {
-		return err
-	}
-	n, err := io.Copy(io.Discard, r)
-	c.report.Bytes += n
-	if end := c.needs[id]; err == nil && end > n {
-		err = fmt.Errorf("has %d bytes, an extent ends at %d", n, end)
-	}
-	return errors.Join(err, r.Close())
-}
-
+// orphans counts what nothing names.
 func (c *checker) orphans(ctx context.Context) error {
 	epochs, err := c.store.blobs.Epochs(ctx)
 	for _, e := range epochs {
 		if e == c.store.epoch {
 			continue // its uploads are going on
 		}
-		list, _, err := c.store.findOrphans(ctx, c.snap, e)
-		if err != nil {
-			return err
-		}
-		c.report.Orphans += int64(len(list))
+		n, failed := c.store.blobs.Collect(ctx, e, c.store.liveBlobs(nil), true)
+		c.report.OrphanBytes += n
+		err = errors.Join(err, failed)
+	}
+	if err != nil && ctx.Err() == nil && !errors.Is(err, blob.ErrClosed) {
+		c.problem("what has no name cannot be told: %v", err)
+		return nil
 	}
 	return err
-}
-
-func total(list []extent) (n int64) {
-	for _, e := range list {
-		n += e.n
-	}
-	return n
 }

@@ -15,6 +15,7 @@ const (
 	kindLive    = 'i' // i <bucket id>                           bucket name; there while the bucket takes writes
 	kindObject  = 'o' // o <bucket id> <object key>              objectRow
 	kindUpload  = 'u' // u <bucket id> <escaped key> 00 00 <ref> uploadRow
+	kindData    = 'd' // d <ref>                                 bytes of a small object
 	kindPart    = 'p' // p <ref of upload or object> <number>    partRow
 	kindRef     = 'r' // r <blob id> <ref>                       empty: ref needs the blob
 	kindGarbage = 'g' // g <due> <ref>                           garbageRow: what ref held is to be given back
@@ -22,6 +23,7 @@ const (
 	kindEpoch   = 'l' // l <epoch>                               epochRow
 	kindUser    = 'w' // w <user id>                             userRow
 	kindKey     = 'k' // k <access key id>                       keyRow
+	kindScrub   = 's' // s                                       scrubRow: how far the scrub has come
 )
 
 // A ref names one stored incarnation of an object, a part or an upload. It
@@ -96,6 +98,8 @@ func splitUploadKey(k []byte) (key string, id ref, err error) {
 	return string(bytes.ReplaceAll(esc[:len(esc)-2], []byte{0, 1}, []byte{0})), id, nil
 }
 
+func dataKey(owner ref) []byte { return append([]byte{kindData}, owner[:]...) }
+
 func partPrefix(owner ref) []byte { return append([]byte{kindPart}, owner[:]...) }
 
 func partKey(owner ref, number uint32) []byte {
@@ -113,13 +117,20 @@ func blobPrefix(id blob.ID) []byte { return id.Append([]byte{kindRef}) }
 
 func refKey(id blob.ID, owner ref) []byte { return append(blobPrefix(id), owner[:]...) }
 
-// holderOf returns the ref in a reference row's key.
-func holderOf(k []byte) (owner ref, err error) {
+// A holder is a reference: owner needs the blob.
+type holder struct {
+	blob  blob.ID
+	owner ref
+}
+
+// holderOf decodes a reference row's key.
+func holderOf(k []byte) (h holder, err error) {
 	if len(k) != 1+blob.IDLen+refLen {
-		return owner, fmt.Errorf("reference row key %q: %d bytes, want %d", k, len(k), 1+blob.IDLen+refLen)
+		return h, fmt.Errorf("reference row key %q: %d bytes, want %d", k, len(k), 1+blob.IDLen+refLen)
 	}
-	copy(owner[:], k[1+blob.IDLen:])
-	return owner, nil
+	h.owner = ref(k[1+blob.IDLen:])
+	h.blob, err = blob.ParseID(k[1 : 1+blob.IDLen])
+	return h, err
 }
 
 // garbageKey leaves room for a due time: an engine in one process needs none,
@@ -159,6 +170,8 @@ func epochOf(k []byte) (uint32, error) {
 }
 
 func userKey(id string) []byte { return append([]byte{kindUser}, id...) }
+
+func scrubKey() []byte { return []byte{kindScrub} }
 
 func accessKey(id string) []byte { return append([]byte{kindKey}, id...) }
 

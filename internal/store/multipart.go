@@ -35,6 +35,9 @@ func (b *Bucket) InitiateMultipartUpload(ctx context.Context, in *op.InitiateMul
 	if err := checkHeaders(&row.headers); err != nil {
 		return nil, err
 	}
+	if err := b.store.admit(); err != nil {
+		return nil, err
+	}
 	id := b.store.newRef()
 	row.created = b.store.now()
 	err = b.write(ctx, func(meta.Snapshot) (*meta.Change, error) {
@@ -83,16 +86,18 @@ func (b *Bucket) UploadMultipart(ctx context.Context, in *op.UploadMultipartInpu
 	if err != nil {
 		return nil, err
 	}
-	body, err := b.store.receive(ctx, in.Body, in.ContentLength, in.ContentMD5)
+	body, err := b.store.receive(ctx, in.Body, in.ContentLength, in.ContentMD5, 0)
 	if err != nil {
 		return nil, err
 	}
+	defer body.release()
 	part := partRow{size: body.size, etag: body.md5, extents: body.extents()}
 	err = b.putPart(ctx, in.Key, id, in.PartNumber, &part, func(meta.Snapshot, *change) error { return nil })
 	if err != nil {
 		b.store.forget(body, err)
 		return nil, err
 	}
+	b.store.settle(body)
 	return &op.UploadMultipartOutput{ETag: quote(part.etag)}, nil
 }
 

@@ -1,16 +1,17 @@
 package store
 
 import (
+	"bytes"
 	"context"
-	"crypto/md5"
-	"encoding/hex"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/oisproject/ois/internal/blob"
 	"github.com/oisproject/ois/internal/fault"
 	"github.com/oisproject/ois/internal/meta"
 	"github.com/oisproject/ois/internal/op"
@@ -29,6 +30,7 @@ type ObjectInfo struct {
 	ContentEncoding    string
 	Expires            string
 	Metadata           map[string]string // names without prefix
+	Appendable         bool              // made by an append; it can grow
 }
 
 // An Object is one incarnation of an object, held for reading: its bytes stay
@@ -38,6 +40,7 @@ type Object struct {
 	key    string
 	rev    uint64
 	row    objectRow
+	data   []byte // of a small object
 	close  sync.Once
 }
 
@@ -45,16 +48,11 @@ type Object struct {
 func (b *Bucket) Object(ctx context.Context, key string) (*Object, error) {
 	o := &Object{bucket: b, key: key}
 	err := b.store.pins.look(ctx, b.store, func(snap meta.Snapshot) error {
-		row, ok, err := snap.Get(objectKey(b.row.id, key))
-		if err != nil {
+		if err := o.find(snap); err != nil {
 			return err
 		}
-		if !ok {
-			return fault.Newf(fault.ObjectNotExists, "object %q does not exist", key)
-		}
-		o.rev = row.Rev
-		if o.row, err = decodeObject(row.Val); err != nil {
-			return fmt.Errorf("object %s/%q: %w", b.name, key, err)
+		if o.row.inline {
+			return o.load(snap)
 		}
 		b.store.pins.add(o.row.ref)
 		return nil
@@ -63,6 +61,60 @@ func (b *Bucket) Object(ctx context.Context, key string) (*Object, error) {
 		return nil, err
 	}
 	return o, nil
+}
+
+// Stat tells about an object without holding it.
+func (b *Bucket) Stat(ctx context.Context, key string) (ObjectInfo, error) {
+	o := &Object{bucket: b, key: key}
+	if err := b.store.view(ctx, o.find); err != nil {
+		return ObjectInfo{}, err
+	}
+	return o.Info(), nil
+}
+
+// find reads the row of the object.
+func (o *Object) find(snap meta.Snapshot) error {
+	row, ok, err := snap.Get(objectKey(o.bucket.row.id, o.key))
+	if err != nil {
+		return o.damaged(err)
+	}
+	if !ok {
+		return fault.Newf(fault.ObjectNotExists, "object %q does not exist", o.key)
+	}
+	o.rev = row.Rev
+	if o.row, err = decodeObject(row.Val); err != nil {
+		return o.damaged(err)
+	}
+	return nil
+}
+
+// load reads the bytes of a small object.
+func (o *Object) load(snap meta.Snapshot) error {
+	data, err := o.row.data(snap)
+	if err != nil {
+		return o.damaged(err)
+	}
+	o.data = bytes.Clone(data)
+	return nil
+}
+
+// data returns the bytes of a small object, as long as the snapshot lives.
+func (o *objectRow) data(snap meta.Snapshot) ([]byte, error) {
+	row, ok, err := snap.Get(dataKey(o.ref))
+	if err != nil {
+		return nil, err
+	}
+	if !ok || int64(len(row.Val)) != o.size {
+		return nil, fmt.Errorf("%w: data row has %d bytes, want %d", blob.ErrCorrupt, len(row.Val), o.size)
+	}
+	return row.Val, nil
+}
+
+// damaged names the object in an error, also in the log: what cannot be read is the store's loss.
+func (o *Object) damaged(err error) error {
+	err = fmt.Errorf("object %s/%q: %w", o.bucket.name, o.key, err)
+	o.bucket.store.log.Error("object is damaged", slog.String("bucket", o.bucket.name), slog.String("key", o.key), slog.Any("error", err))
+	return err
 }
 
 // allExtents returns the extents of an object, those of its part rows included.
@@ -82,6 +134,9 @@ func (o *objectRow) allExtents(snap meta.Snapshot) ([]extent, error) {
 // Close lets go of the object.
 func (o *Object) Close() {
 	o.close.Do(func() {
+		if o.row.inline {
+			return
+		}
 		if s := o.bucket.store; s.pins.remove(o.row.ref) {
 			s.wakeSweeper()
 		}
@@ -94,13 +149,16 @@ func (o *Object) Info() ObjectInfo {
 	return ObjectInfo{
 		Key: o.key, Size: r.size, ETag: quote(r.etag), LastModified: r.modified, StorageClass: r.class.String(),
 		ContentType: r.contentType, CacheControl: r.cacheControl, ContentDisposition: r.contentDisposition,
-		ContentEncoding: r.contentEncoding, Expires: r.expires, Metadata: r.metadata,
+		ContentEncoding: r.contentEncoding, Expires: r.expires, Metadata: r.metadata, Appendable: r.appendable,
 	}
 }
 
 // Open returns a reader over n bytes from off, which must lie within the object. Every
 // byte is checked before Read returns it. The object must stay open until the reader is closed.
 func (o *Object) Open(ctx context.Context, off, n int64) (io.ReadCloser, error) {
+	if o.row.inline {
+		return io.NopCloser(bytes.NewReader(o.data[off : off+n])), nil
+	}
 	extents, err := o.extents(ctx, off, n)
 	if err != nil {
 		return nil, err
@@ -110,12 +168,15 @@ func (o *Object) Open(ctx context.Context, off, n int64) (io.ReadCloser, error) 
 
 // extents returns where n bytes from off are. A held object keeps its part rows, so that any snapshot has them.
 func (o *Object) extents(ctx context.Context, off, n int64) (extents []extent, err error) {
+	if !o.row.parts {
+		return cut(o.row.extents, off, n), nil
+	}
 	err = o.bucket.store.view(ctx, func(snap meta.Snapshot) error {
 		extents, err = o.row.allExtents(snap)
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("object %s/%q: %w", o.bucket.name, o.key, err)
+		return nil, o.damaged(err)
 	}
 	return cut(extents, off, n), nil
 }
@@ -136,24 +197,32 @@ func (b *Bucket) PutObject(ctx context.Context, in *op.PutObjectInput) (*op.PutO
 	if err := checkHeaders(&h); err != nil {
 		return nil, err
 	}
-	body, err := b.store.receive(ctx, in.Body, in.ContentLength, in.ContentMD5)
+	body, err := b.store.receive(ctx, in.Body, in.ContentLength, in.ContentMD5, maxInline)
 	if err != nil {
 		return nil, err
 	}
-	row := objectRow{ref: b.store.newRef(), size: body.size, etag: body.md5, class: class, extents: body.extents(), headers: h}
-	if err := b.publish(ctx, in.Key, &row); err != nil {
+	defer body.release()
+	row := objectRow{
+		ref: b.store.newRef(), size: body.size, etag: body.md5, class: class, headers: h,
+		extents: body.extents(), inline: len(body.inline) > 0,
+	}
+	if err := b.publish(ctx, in.Key, &row, body.inline); err != nil {
 		b.store.forget(body, err)
 		return nil, err
 	}
+	b.store.settle(body)
 	return &op.PutObjectOutput{ETag: quote(row.etag)}, nil
 }
 
-// publish makes an object whose bytes are durable visible under its key.
-func (b *Bucket) publish(ctx context.Context, key string, row *objectRow) error {
+// publish makes an object visible under its key: its bytes are durable, or data.
+func (b *Bucket) publish(ctx context.Context, key string, row *objectRow, data []byte) error {
 	return b.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
 		var c change
 		row.modified = b.store.now()
 		c.refer(row.ref, row.extents)
+		if row.inline {
+			c.set(dataKey(row.ref), data)
+		}
 		if err := c.replace(snap, b.row.id, key, row); err != nil {
 			return nil, err
 		}
@@ -221,5 +290,3 @@ func (b *Bucket) DeleteMultipleObjects(ctx context.Context, in *op.DeleteMultipl
 	}
 	return out, nil
 }
-
-func md5Hex(sum []byte) string { return hex.EncodeToString(sum[:md5.Size]) }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 
 	"github.com/oisproject/ois/internal/blob"
 )
@@ -55,8 +54,7 @@ func (r *extentReader) Read(p []byte) (int, error) {
 		}
 		n, err := r.open.Read(p)
 		if errors.Is(err, io.EOF) {
-			err = r.open.Close()
-			r.open, r.rest = nil, r.rest[1:]
+			err = r.closeFirst()
 		}
 		if err != nil {
 			r.fail(err)
@@ -66,6 +64,39 @@ func (r *extentReader) Read(p []byte) (int, error) {
 		}
 	}
 	return 0, r.err
+}
+
+// WriteTo implements io.WriterTo: bytes go from the blobs to w as directly as both can.
+func (r *extentReader) WriteTo(w io.Writer) (written int64, err error) {
+	for r.err == nil {
+		if len(r.rest) == 0 {
+			r.end()
+			break
+		}
+		if r.open == nil {
+			r.openFirst()
+			continue
+		}
+		n, err := io.Copy(w, r.open)
+		written, r.left = written+n, r.left-n
+		if err == nil {
+			err = r.closeFirst()
+		}
+		if err != nil {
+			r.fail(err)
+		}
+	}
+	if r.err == io.EOF { //nolint:errorlint // from end itself
+		return written, nil
+	}
+	return written, r.err
+}
+
+// closeFirst closes the reader of the first extent, which has ended.
+func (r *extentReader) closeFirst() error {
+	err := r.open.Close()
+	r.open, r.rest = nil, r.rest[1:]
+	return err
 }
 
 // end ends the reader behind its last extent. An object whose extents hold less than its size is damaged.
@@ -90,11 +121,11 @@ func (r *extentReader) openFirst() {
 // fail ends the reader; a corrupt or missing blob is the store's loss, so the object is named aloud.
 func (r *extentReader) fail(err error) {
 	o := r.object
-	r.err = fmt.Errorf("object %s/%q: %w", o.bucket.name, o.key, err)
 	if errors.Is(err, blob.ErrCorrupt) || errors.Is(err, blob.ErrNotExist) {
-		o.bucket.store.log.ErrorContext(r.ctx, "object is damaged", slog.String("bucket", o.bucket.name), slog.String("key", o.key),
-			slog.Any("error", err))
+		r.err = o.damaged(err)
+		return
 	}
+	r.err = fmt.Errorf("object %s/%q: %w", o.bucket.name, o.key, err)
 }
 
 func (r *extentReader) Close() error {

@@ -131,6 +131,10 @@ type objectRow struct {
 	class    storageClass
 	extents  []extent // in order; empty if the object has part rows
 	parts    bool     // the bytes are those of the part rows under ref
+	inline   bool     // the bytes are those of the data row of ref
+
+	appendable bool
+	pieces     int // appends that brought bytes
 	headers
 }
 
@@ -146,6 +150,9 @@ func (o *objectRow) encode() []byte {
 		b = appendItem(b, 6, e.append(nil))
 	}
 	b = appendBool(b, 7, o.parts)
+	b = appendBool(b, 8, o.inline)
+	b = appendBool(b, 9, o.appendable)
+	b = appendUint(b, 10, uint64(o.pieces))
 	return o.headers.append(b)
 }
 
@@ -167,6 +174,12 @@ func decodeObject(b []byte) (o objectRow, err error) {
 			s.extent(&o.extents)
 		case 7:
 			o.parts = s.num == 1
+		case 8:
+			o.inline = s.num == 1
+		case 9:
+			o.appendable = s.num == 1
+		case 10:
+			o.pieces = int(min(s.num, maxExtents))
 		default:
 			o.scan(s)
 		}

@@ -39,6 +39,17 @@ type Options struct {
 	Blobs  blob.Engine // closed by Close
 	Logger *slog.Logger
 	Now    func() time.Time // the clock; nil is time.Now
+
+	// Room reports whether the disk has room for more; nil means that it has. Writes that need room fail with what
+	// it returns, before anything is written. It is called for each, at the same time.
+	Room func() error
+
+	// ScrubRate is how many bytes a second the scrub reads in the background, to find what a disk has lost. 0 means that
+	// it does not.
+	ScrubRate int64
+
+	// Still opens the store to be checked or repaired: nothing is done by itself, also not what a crash has left undone.
+	Still bool
 }
 
 // A Store keeps buckets, objects, users and keys. It is safe for concurrent use.
@@ -47,12 +58,17 @@ type Store struct {
 	blobs blob.Engine
 	log   *slog.Logger
 	clock func() time.Time
+	room  func() error
 
 	epoch uint32
 	seq   atomic.Uint64 // of blobs, refs and buckets in this epoch
 	pins  pins
 
-	swept  sync.Mutex // held while the sweeper or fsck looks at garbage
+	scrub scrub
+	still bool
+
+	swept  sync.Mutex // held while the sweeper looks at garbage, or a step of fsck or scrub at a blob
+	holds  int        // calls of HoldSweeper that last; guarded by swept
 	wake   chan struct{}
 	stop   context.CancelFunc
 	worker sync.WaitGroup
@@ -61,7 +77,7 @@ type Store struct {
 // Open starts a store on its engines: it takes a new epoch, finishes bucket deletions
 // that a crash interrupted, and starts the sweeper. The engines are closed by Close, or by Open if it fails.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	s := &Store{meta: o.Meta, blobs: o.Blobs, log: o.Logger, clock: o.Now, wake: make(chan struct{}, 1)}
+	s := &Store{meta: o.Meta, blobs: o.Blobs, log: o.Logger, clock: o.Now, room: o.Room, still: o.Still, wake: make(chan struct{}, 1)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -73,7 +89,13 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
+	if o.Still {
+		return s, nil
+	}
 	s.worker.Go(func() { s.sweepLoop(background) })
+	if o.ScrubRate > 0 {
+		s.worker.Go(func() { s.scrubLoop(background, o.ScrubRate) })
+	}
 	return s, nil
 }
 
@@ -86,6 +108,9 @@ func (s *Store) start(ctx context.Context) error {
 	}
 	if err := s.ensureRoot(ctx); err != nil {
 		return err
+	}
+	if s.still {
+		return nil
 	}
 	return s.settleClosing(ctx)
 }
@@ -121,12 +146,11 @@ func (s *Store) checkEpochs(ctx context.Context) error {
 		if len(epochs) > 0 {
 			return nil
 		}
-		return walk(snap, []byte{kindObject}, func(r meta.Row) error {
-			if o, err := decodeObject(r.Val); err == nil && o.size > 0 {
-				return fmt.Errorf("%w: there are objects and no blobs; is a volume not mounted?", ErrMismatch)
-			}
-			return nil // fsck reports a row that cannot be read
-		})
+		_, ok, err := firstLive(snap, blob.ID{}, []byte{kindRef + 1}, nil)
+		if ok {
+			err = fmt.Errorf("%w: there are references to blobs and no blobs; is a volume not mounted?", ErrMismatch)
+		}
+		return err
 	})
 }
 
@@ -149,12 +173,18 @@ func (s *Store) takeEpoch(ctx context.Context) error {
 	})
 }
 
+// admit refuses what needs room on the disk when there is none.
+func (s *Store) admit() error {
+	if s.room == nil {
+		return nil
+	}
+	return s.room()
+}
+
 // now returns the time to the millisecond, as rows keep it.
 func (s *Store) now() time.Time { return s.clock().Truncate(time.Millisecond) }
 
 func (s *Store) newRef() ref { return makeRef(s.now().UnixMilli(), s.epoch, s.seq.Add(1)) }
-
-func (s *Store) newBlobID() blob.ID { return blob.ID{Epoch: s.epoch, Seq: s.seq.Add(1)} }
 
 // retry applies the change that decide makes from a fresh snapshot, until its guards hold. A nil change ends it: there
 // is nothing to do.

@@ -69,11 +69,14 @@ func (s *Store) attempt(ctx context.Context, what string, work func(context.Cont
 	return err
 }
 
-// Sweep gives back all garbage that no reader holds; what one holds is left for later. It runs by itself; a test
-// or an operator may call it to have it done now.
+// Sweep gives back all garbage that no reader holds; what one holds is left for later, and all while a backup is made. It
+// runs by itself; a test or an operator may call it to have it done now.
 func (s *Store) Sweep(ctx context.Context) error {
 	s.swept.Lock()
 	defer s.swept.Unlock()
+	if s.holds > 0 {
+		return nil
+	}
 	var failed error
 	for from := []byte{kindGarbage}; from != nil; {
 		next, err := s.sweepSome(ctx, from)
@@ -96,12 +99,6 @@ type dead struct {
 	holders []holder
 	parts   [][]byte // keys of part rows that go with it
 	rest    bool     // more part rows are left for another round
-}
-
-// A holder is a reference row that goes.
-type holder struct {
-	blob  blob.ID
-	owner ref
 }
 
 // sweepSome takes some garbage rows from a key on and returns the key to go on from, nil at the end. An error about
@@ -127,7 +124,7 @@ func (s *Store) sweepSome(ctx context.Context, from []byte) (next []byte, err er
 	if len(list) == 0 {
 		return next, bad
 	}
-	if err := s.blobs.Delete(ctx, gone...); err != nil {
+	if err := s.blobs.Delete(ctx, s.liveBlobs(dyingOf(list)), gone...); err != nil {
 		return next, errors.Join(bad, err)
 	}
 	var c change
@@ -228,27 +225,15 @@ func (d *dead) hold(owner ref, extents []extent, budget *int) {
 
 // unreferenced returns the blobs that nothing but the dead refers to.
 func unreferenced(snap meta.Snapshot, list []dead) ([]blob.ID, error) {
-	dying := make(map[blob.ID]map[ref]bool)
-	for _, d := range list {
-		for _, h := range d.holders {
-			if dying[h.blob] == nil {
-				dying[h.blob] = make(map[ref]bool, 1)
-			}
-			dying[h.blob][h.owner] = true
-		}
+	dying := dyingOf(list)
+	ids := make(map[blob.ID]bool, len(dying))
+	for h := range dying {
+		ids[h.blob] = true
 	}
 	var gone []blob.ID
-	for id, owners := range dying {
-		alive := false
-		prefix := blobPrefix(id)
-		var failed error
-		err := snap.Walk(prefix, successor(prefix), func(r meta.Row) ([]byte, bool) {
-			owner, err := holderOf(r.Key)
-			failed = err
-			alive = alive || !owners[owner]
-			return nil, alive || failed != nil
-		})
-		if err = errors.Join(failed, err); err != nil {
+	for id := range ids {
+		_, alive, err := firstLive(snap, id, successor(blobPrefix(id)), dying)
+		if err != nil {
 			return nil, err
 		}
 		if !alive {
@@ -256,6 +241,43 @@ func unreferenced(snap meta.Snapshot, list []dead) ([]blob.ID, error) {
 		}
 	}
 	return gone, nil
+}
+
+// dyingOf returns the reference rows that go with the dead.
+func dyingOf(list []dead) map[holder]bool {
+	dying := make(map[holder]bool)
+	for _, d := range list {
+		for _, h := range d.holders {
+			dying[h] = true
+		}
+	}
+	return dying
+}
+
+// liveBlobs tells which blobs have a reference that is not dying, each time by what is published then.
+func (s *Store) liveBlobs(dying map[holder]bool) blob.Live {
+	return func(from blob.ID) (id blob.ID, ok bool, err error) {
+		err = s.view(context.Background(), func(snap meta.Snapshot) error {
+			id, ok, err = firstLive(snap, from, []byte{kindRef + 1}, dying)
+			return err
+		})
+		return id, ok, err
+	}
+}
+
+// firstLive returns the first blob from one on, and below the reference rows from hi on, with a reference that is not dying.
+func firstLive(snap meta.Snapshot, from blob.ID, hi []byte, dying map[holder]bool) (id blob.ID, ok bool, err error) {
+	var failed error
+	err = snap.Walk(blobPrefix(from), hi, func(r meta.Row) ([]byte, bool) {
+		var h holder
+		h, failed = holderOf(r.Key)
+		if failed != nil || dying[h] {
+			return nil, failed != nil
+		}
+		id, ok = h.blob, true
+		return nil, true
+	})
+	return id, ok, errors.Join(failed, err)
 }
 
 // sweepOrphans deletes the blobs of ended epochs that no row refers to: what a crash left between writing the
@@ -282,44 +304,28 @@ func (s *Store) sweepEpoch(ctx context.Context, epoch uint32) error {
 	if err != nil {
 		return err
 	}
-	orphans, done, err := s.findOrphans(ctx, snap, epoch)
+	done, err := epochSwept(snap, epoch)
 	if err := errors.Join(err, snap.Close()); err != nil || done {
 		return err
 	}
-	if len(orphans) > 0 {
-		s.log.InfoContext(ctx, "delete orphans", slog.Uint64("epoch", uint64(epoch)), slog.Int("blobs", len(orphans)))
-		if err := s.blobs.Delete(ctx, orphans...); err != nil {
-			return err
-		}
+	n, err := s.blobs.Collect(ctx, epoch, s.liveBlobs(nil), false)
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		s.log.InfoContext(ctx, "orphans removed", slog.Uint64("epoch", uint64(epoch)), slog.Int64("bytes", n))
 	}
 	var c change
 	c.set(epochKey(epoch), (&epochRow{swept: true}).encode())
 	return s.meta.Apply(ctx, c.done())
 }
 
-// findOrphans returns the blobs of an epoch without a reference; done says that the epoch was swept before.
-func (s *Store) findOrphans(ctx context.Context, snap meta.Snapshot, epoch uint32) (orphans []blob.ID, done bool, err error) {
+// epochSwept reports whether the orphans of an epoch were removed already.
+func epochSwept(snap meta.Snapshot, epoch uint32) (bool, error) {
 	row, ok, err := snap.Get(epochKey(epoch))
-	if err != nil {
-		return nil, false, err
+	if !ok || err != nil {
+		return false, err
 	}
-	if ok {
-		e, err := decodeEpoch(row.Val)
-		if err != nil || e.swept {
-			return nil, e.swept, err
-		}
-	}
-	err = s.blobs.Enumerate(ctx, epoch, func(id blob.ID, _ int64) error {
-		named := false
-		prefix := blobPrefix(id)
-		err := snap.Walk(prefix, successor(prefix), func(meta.Row) ([]byte, bool) {
-			named = true
-			return nil, true
-		})
-		if !named {
-			orphans = append(orphans, id)
-		}
-		return err
-	})
-	return orphans, false, err
+	e, err := decodeEpoch(row.Val)
+	return e.swept, err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,20 +13,6 @@ import (
 	"github.com/oisproject/ois/internal/blob/fileblob"
 	"github.com/oisproject/ois/internal/vfs"
 )
-
-// file returns the name of a blob's file.
-func file(id blob.ID) string {
-	return fmt.Sprintf("%s/%08x/%013x/%s", root, id.Epoch, id.Seq>>12, id)
-}
-
-// overwrite replaces the bytes of a blob's file, or makes it.
-func overwrite(t testing.TB, fsys vfs.FS, id blob.ID, b []byte) {
-	t.Helper()
-	name := file(id)
-	if err := errors.Join(fsys.MkdirAll(fsys.PathDir(name), 0o700), vfs.WriteFile(fsys, name, b, 0o600)); err != nil {
-		t.Fatal(err)
-	}
-}
 
 // bytesOf returns the bytes of a blob's file.
 func bytesOf(t testing.TB, fsys vfs.FS, id blob.ID) []byte {
@@ -57,9 +44,7 @@ func TestFlippedBitIsFound(t *testing.T) {
 		e := open(t, fsys)
 		id := id(7, 77)
 		b := content(id, size)
-		if err := put(t.Context(), e, id, b); err != nil {
-			t.Fatal(err)
-		}
+		put(t, fsys, id, b)
 		whole := bytesOf(t, fsys, id)
 		step := 1 + len(whole)/3000
 		for i := 0; i < len(whole); i += step {
@@ -82,9 +67,7 @@ func TestWrongLengthIsFound(t *testing.T) {
 	e := open(t, fsys)
 	id := id(7, 77)
 	b := content(id, 70_000)
-	if err := put(t.Context(), e, id, b); err != nil {
-		t.Fatal(err)
-	}
+	put(t, fsys, id, b)
 	whole := bytesOf(t, fsys, id)
 	for n := 0; n < len(whole); n += 1 + n%997 {
 		overwrite(t, fsys, id, whole[:n])
@@ -103,11 +86,8 @@ func TestRightBytesInWrongPlaceAreFound(t *testing.T) {
 	e := open(t, fsys)
 	a, b := id(7, 77), id(7, 78)
 	same := content(a, 200_000)
-	for _, id := range []blob.ID{a, b} {
-		if err := put(t.Context(), e, id, same); err != nil {
-			t.Fatal(err)
-		}
-	}
+	put(t, fsys, a, same)
+	put(t, fsys, b, same)
 	fileA, fileB := bytesOf(t, fsys, a), bytesOf(t, fsys, b)
 	overwrite(t, fsys, a, fileB)
 	wantCorrupt(t, "file of another blob", e, a, nil)
@@ -134,9 +114,7 @@ func TestRangeBesideDamageIsRead(t *testing.T) {
 	e := open(t, fsys)
 	id := id(1, 1)
 	b := content(id, 300_000)
-	if err := put(t.Context(), e, id, b); err != nil {
-		t.Fatal(err)
-	}
+	put(t, fsys, id, b)
 	whole := bytesOf(t, fsys, id)
 	whole[150_000] ^= 1 // chunk 2
 	overwrite(t, fsys, id, whole)
@@ -175,9 +153,9 @@ func TestNewerFormatIsRefused(t *testing.T) {
 	}
 }
 
-func TestStrayFilesStopEnumeration(t *testing.T) {
+func TestStrayFilesStopScans(t *testing.T) {
 	for _, stray := range []string{
-		"lost+found/x", "0000001/x", "000000001/x", "0000000A/x", "1/x",
+		"0000001/x", "000000001/x", "0000000A/x", "1/x",
 		"00000001/x/y", "00000001/000000000000/y", "00000001/00000000000000/y",
 		"00000001/0000000000000/x", "00000001/0000000000000/00000001000000000000000",
 		"00000001/0000000000000/000000010000000000001000", // of group 1
@@ -187,44 +165,40 @@ func TestStrayFilesStopEnumeration(t *testing.T) {
 	} {
 		fsys := vfs.NewMem()
 		e := open(t, fsys)
-		if err := put(t.Context(), e, id(1, 2), nil); err != nil {
-			t.Fatal(err)
-		}
+		put(t, fsys, id(1, 2), nil)
 		name := root + "/" + stray
 		if err := errors.Join(fsys.MkdirAll(fsys.PathDir(name), 0o700), vfs.WriteFile(fsys, name, nil, 0o600)); err != nil {
 			t.Fatal(err)
 		}
 		_, err := e.Epochs(t.Context())
 		if err == nil {
-			err = e.Enumerate(t.Context(), 1, func(blob.ID, int64) error { return nil })
+			_, err = e.Collect(t.Context(), 1, alive(), false)
 		}
 		first, _, _ := strings.Cut(stray, "/")
 		if err == nil || !strings.Contains(err.Error(), first) {
-			t.Errorf("stray %s: Epochs and Enumerate = %v; want an error that names it", stray, err)
+			t.Errorf("stray %s: Epochs and Collect = %v; want an error that names it", stray, err)
+		}
+		if _, err := get(t.Context(), e, id(1, 2), false); err != nil {
+			t.Errorf("stray %s: the blob after it: %v; want that it stays", stray, err)
 		}
 	}
 }
 
-func TestFilesAreForTheirOwnerOnly(t *testing.T) {
-	dir := t.TempDir() + "/data"
-	e, err := fileblob.Open(vfs.Disk, dir)
-	if err != nil {
+func TestRootOfAFileSystemIsTaken(t *testing.T) {
+	fsys := vfs.NewMem()
+	e := open(t, fsys)
+	put(t, fsys, id(1, 2), nil)
+	if err := fsys.MkdirAll(root+"/lost+found", 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := put(t.Context(), e, id(1, 1), nil); err != nil {
-		t.Fatal(err)
+	if got, err := e.Epochs(t.Context()); err != nil || !slices.Equal(got, []uint32{1}) {
+		t.Errorf("Epochs beside lost+found = %v, %v; want 1", got, err)
 	}
-	for name, want := range map[string]fs.FileMode{
-		"": 0o700, "/00000001": 0o700, "/00000001/0000000000000": 0o700,
-		"/00000001/0000000000000/000000010000000000000001": 0o600,
-	} {
-		fi, err := vfs.Disk.Stat(dir + name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := fi.Mode().Perm(); vfs.Disk.PathJoin("a", "b") == "a/b" && got != want {
-			t.Errorf("mode of %s is %o; want %o", name, got, want)
-		}
+	if err := e.Delete(t.Context(), nil, id(1, 2)); err != nil {
+		t.Errorf("Delete = %v; want nil", err)
+	}
+	if names, err := fsys.List(root); err != nil || !slices.Equal(names, []string{"lost+found"}) {
+		t.Errorf("directory holds %q, %v; want lost+found", names, err)
 	}
 }
 
@@ -233,21 +207,24 @@ func TestEmptyDirectoriesGo(t *testing.T) {
 	e := open(t, fsys)
 	ids := []blob.ID{id(1, 1), id(1, 5000), id(2, 1)}
 	for _, id := range ids {
-		if err := put(t.Context(), e, id, nil); err != nil {
-			t.Fatal(err)
-		}
+		put(t, fsys, id, nil)
 	}
-	if err := e.Delete(t.Context(), ids[:2]...); err != nil {
+	if err := e.Delete(t.Context(), nil, ids[:2]...); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := fsys.Stat(root + "/00000001/0000000000001"); err != nil {
-		t.Errorf("directory that was written to since Open: %v; want that it stays", err)
+	if names, err := fsys.List(root); err != nil || !slices.Equal(names, []string{"00000002"}) {
+		t.Errorf("directory holds %q, %v; want that of epoch 2", names, err)
 	}
-	e = open(t, fsys)
-	if err := e.Delete(t.Context(), ids...); err != nil {
+	if err := e.Delete(t.Context(), nil, ids[2]); err != nil {
 		t.Fatal(err)
 	}
-	if names, err := fsys.List(root); err != nil || len(names) != 0 {
-		t.Errorf("directories left: %v, %v; want none", names, err)
+	if _, err := fsys.Stat(root); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Stat of a directory without blobs = %v; want that it is gone", err)
+	}
+	if err := e.Delete(t.Context(), nil, ids...); err != nil {
+		t.Errorf("Delete of what is gone = %v; want nil", err)
+	}
+	if got, err := e.Epochs(t.Context()); err != nil || len(got) > 0 {
+		t.Errorf("Epochs = %v, %v; want none", got, err)
 	}
 }

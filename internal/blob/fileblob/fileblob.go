@@ -1,17 +1,17 @@
-// Package fileblob is the blob engine that keeps each blob in a file of its own.
+// Package fileblob reads and removes blobs that lie in a file each.
 //
-// It is simple, and it keeps every promise of blob.Engine: a blob is durable when Put returns, and no byte
-// leaves unchecked. It is not meant for very many tiny blobs, each of which costs a file and two syncs.
+// Data directories of format 1 keep their blobs so. Nothing is written in this way any more: new blobs go to
+// internal/blob/packblob, those that are here are read where they are until they are deleted. So an Engine has
+// the calls of blob.Engine but Put and Settle.
 //
 // # Files
 //
 // A blob lies in EPOCH/GROUP/ID: the epoch of its id in 8 hexadecimal digits, the sequence divided by 4096
-// in 13, the id in 24. So names sort as ids do, a directory has at most 4096 files, and neighbours in time are
-// neighbours on the disk. docs/format.md describes what is in a file.
+// in 13, the id in 24. So names sort as ids do, and a directory has at most 4096 files. docs/format.md describes
+// what is in a file.
 //
-// Empty directories are removed by Delete, if no blob was put into them since the engine was opened. A name that is not
-// of this form makes Enumerate and Epochs return an error: a scan that is not complete must not
-// call anything an orphan.
+// A directory goes with the last blob in it, that of the engine, too. A name that is not of this form
+// makes Collect and Epochs return an error: a scan that is not complete must not call anything an orphan.
 package fileblob
 
 import (
@@ -26,13 +26,7 @@ import (
 	"github.com/oisproject/ois/internal/vfs"
 )
 
-// dirMode and fileMode keep the bytes from other users of the machine.
-const (
-	dirMode  = 0o700
-	fileMode = 0o600
-)
-
-// An Engine is a blob.Engine.
+// An Engine reads and removes blobs. Its calls keep the promises of blob.Engine.
 type Engine struct {
 	fs        vfs.FS
 	root      string
@@ -41,29 +35,21 @@ type Engine struct {
 	mu     sync.Mutex
 	closed bool           // guarded by mu
 	active sync.WaitGroup // calls under way
-
-	// dirs is held while a directory is made or removed.
-	dirs sync.Mutex
-	// made holds the directories, by name, that exist and are durable because a Put has seen to
-	// it. They are not removed. Guarded by dirs.
-	made map[string]bool
-
-	// failed holds the ids whose Put failed and whose file could not be removed.
-	failed sync.Map // of blob.ID to nothing
 }
 
-var _ blob.Engine = (*Engine)(nil)
-
-// Open opens the engine in a directory, which it makes if there is none.
+// Open opens the engine in a directory. If there is none, that is an error matching fs.ErrNotExist.
 func Open(fsys vfs.FS, dir string) (*Engine, error) {
-	if err := vfs.MkdirAll(fsys, dir, dirMode); err != nil {
-		return nil, fmt.Errorf("open blobs in %s: %w", dir, err)
+	fi, err := fsys.Stat(dir)
+	if err == nil && !fi.IsDir() {
+		err = &fs.PathError{Op: "open", Path: dir, Err: errors.New("not a directory")}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open blobs of format 1: %w", err)
 	}
 	return &Engine{
 		fs:        fsys,
 		root:      fsys.PathJoin(dir), // cleaned
 		separator: fsys.PathJoin("a", "b")[1],
-		made:      make(map[string]bool),
 	}, nil
 }
 
@@ -83,7 +69,7 @@ func (e *Engine) enter(ctx context.Context) error {
 
 func (e *Engine) leave() { e.active.Done() }
 
-// Close implements blob.Engine.
+// Close is that of blob.Engine.
 func (e *Engine) Close() error {
 	e.mu.Lock()
 	again := e.closed
@@ -96,8 +82,9 @@ func (e *Engine) Close() error {
 	return nil
 }
 
-// Delete implements blob.Engine. It tries all ids, also after an error.
-func (e *Engine) Delete(ctx context.Context, ids ...blob.ID) error {
+// Delete is that of blob.Engine. It tries all ids, also after an error. Since each has a file of
+// its own, nobody is asked what else lives.
+func (e *Engine) Delete(ctx context.Context, _ blob.Live, ids ...blob.ID) error {
 	if err := e.enter(ctx); err != nil {
 		return err
 	}
@@ -121,16 +108,15 @@ func (e *Engine) remove(id blob.ID) error {
 	if err := e.fs.Remove(e.path(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("delete blob %s: %w", id, err)
 	}
-	e.failed.Delete(id)
 	return nil
 }
 
-// afterRemoval makes removals from the directory of id durable, and removes it if it is empty and
-// was not used for writing.
+// afterRemoval makes removals from the directory of id durable, and removes what is empty then. That need not be
+// durable.
 func (e *Engine) afterRemoval(id blob.ID) error {
-	group, epoch := e.groupDir(id), e.epochDir(id.Epoch)
+	dirs := []string{e.groupDir(id), e.epochDir(id.Epoch), e.root}
 	// A missing directory is as good as a synced one if its own removal is durable.
-	for _, dir := range []string{group, epoch, e.root} {
+	for _, dir := range append(dirs, e.fs.PathDir(e.root)) {
 		err := vfs.SyncDir(e.fs, dir)
 		if err == nil {
 			break
@@ -139,11 +125,9 @@ func (e *Engine) afterRemoval(id blob.ID) error {
 			return fmt.Errorf("delete blob %s: %w", id, err)
 		}
 	}
-	e.dirs.Lock()
-	defer e.dirs.Unlock()
-	for _, dir := range []string{group, epoch} {
-		if e.made[dir] || e.fs.Remove(dir) != nil {
-			break // in use, not empty, or gone
+	for _, dir := range dirs {
+		if err := e.fs.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			break // not empty, or a file system of its own
 		}
 	}
 	return nil

@@ -49,20 +49,7 @@ func (f footer) tableLen() int64 { return chunks(f.size) * sumLen }
 // fileLen returns the bytes of the whole file.
 func (f footer) fileLen() int64 { return f.size + f.tableLen() + footerLen }
 
-// append appends the encoded footer.
-func (f footer) append(dst []byte) []byte {
-	start := len(dst)
-	dst = binary.BigEndian.AppendUint16(dst, formatVersion)
-	dst = append(dst, 0, 0)
-	dst = binary.BigEndian.AppendUint32(dst, chunkSize)
-	dst = f.id.Append(dst)
-	dst = binary.BigEndian.AppendUint64(dst, uint64(f.size))
-	dst = binary.BigEndian.AppendUint32(dst, f.tableSum)
-	dst = binary.BigEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
-	return append(dst, magic...)
-}
-
-// decodeFooter decodes what append wrote, at the end of a file of fileLen bytes.
+// decodeFooter decodes the footer of a file of fileLen bytes.
 func decodeFooter(b []byte, fileLen int64) (footer, error) {
 	switch {
 	case len(b) != footerLen:

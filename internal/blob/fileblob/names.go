@@ -51,17 +51,17 @@ func appendHex(b []byte, n uint64, digits int) []byte {
 	return b
 }
 
-// dirOf returns the directory of a blob whose file has the name.
-func dirOf(name string) string { return name[:len(name)-idDigits-1] }
-
-func (e *Engine) groupDir(id blob.ID) string { return dirOf(e.path(id)) }
+func (e *Engine) groupDir(id blob.ID) string {
+	name := e.path(id)
+	return name[:len(name)-idDigits-1]
+}
 
 func (e *Engine) epochDir(epoch uint32) string {
 	dir := e.groupDir(blob.ID{Epoch: epoch})
 	return dir[:len(dir)-groupDigits-1]
 }
 
-// Epochs implements blob.Engine. A directory without a blob does not count.
+// Epochs is that of blob.Engine. A directory without a blob does not count.
 func (e *Engine) Epochs(ctx context.Context) ([]uint32, error) {
 	if err := e.enter(ctx); err != nil {
 		return nil, err
@@ -75,7 +75,7 @@ func (e *Engine) Epochs(ctx context.Context) ([]uint32, error) {
 	for _, n := range all {
 		found, err := e.hasBlob(ctx, uint32(n))
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("list epochs: %w", err)
 		}
 		if found {
 			epochs = append(epochs, uint32(n))
@@ -94,34 +94,16 @@ func (e *Engine) hasBlob(ctx context.Context, epoch uint32) (bool, error) {
 	return false, err
 }
 
-// Enumerate implements blob.Engine.
-func (e *Engine) Enumerate(ctx context.Context, epoch uint32, fn func(id blob.ID, size int64) error) error {
-	if err := e.enter(ctx); err != nil {
-		return err
-	}
-	defer e.leave()
-	return e.enumerate(ctx, epoch, func(id blob.ID) error {
-		fi, err := e.fs.Stat(e.path(id))
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil // deleted since it was listed
-		}
-		if err != nil {
-			return fmt.Errorf("enumerate epoch %d: %w", epoch, err)
-		}
-		return fn(id, fi.Size())
-	})
-}
-
 // enumerate calls fn for each blob of an epoch, in order.
 func (e *Engine) enumerate(ctx context.Context, epoch uint32, fn func(blob.ID) error) error {
 	groups, err := e.numbers(e.epochDir(epoch), groupDigits)
 	if err != nil {
-		return fmt.Errorf("enumerate epoch %d: %w", epoch, err)
+		return err
 	}
 	for _, n := range groups {
 		ids, err := e.blobs(epoch, n)
 		if err != nil {
-			return fmt.Errorf("enumerate epoch %d: %w", epoch, err)
+			return err
 		}
 		for _, id := range ids {
 			if err := ctx.Err(); err != nil {
@@ -183,12 +165,16 @@ func (e *Engine) numbers(dir string, digits int) ([]uint64, error) {
 	return ns, nil
 }
 
+// lostAndFound is a directory that some file systems make at their root, which may be that of the engine.
+const lostAndFound = "lost+found"
+
 // list returns the names in a directory, sorted; none if it does not exist.
 func (e *Engine) list(dir string) ([]string, error) {
 	names, err := e.fs.List(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
+	names = slices.DeleteFunc(names, func(n string) bool { return n == lostAndFound })
 	slices.Sort(names)
 	return names, nil
 }

@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"io"
 	"io/fs"
+	"sync"
 
 	"github.com/oisproject/ois/internal/blob"
 	"github.com/oisproject/ois/internal/invariants"
@@ -18,7 +19,12 @@ import (
 // tailLen is read at once from the end of a large file: the footer, and a table of up to 63 MiB of data.
 const tailLen = 4 << 10
 
-// Open implements blob.Engine. The reader implements io.WriterTo, too.
+// A buffer holds a chunk and, for a blob of one chunk, all that comes after it.
+type buffer [chunkSize + sumLen + footerLen]byte
+
+var buffers = sync.Pool{New: func() any { return new(buffer) }}
+
+// Open is that of blob.Engine. The reader implements io.WriterTo, too.
 func (e *Engine) Open(ctx context.Context, id blob.ID, off, n int64) (io.ReadCloser, error) {
 	if err := e.enter(ctx); err != nil {
 		return nil, err
@@ -32,9 +38,6 @@ func (e *Engine) Open(ctx context.Context, id blob.ID, off, n int64) (io.ReadClo
 }
 
 func (e *Engine) open(id blob.ID, off, n int64) (*reader, error) {
-	if _, failed := e.failed.Load(id); failed {
-		return nil, blob.ErrNotExist
-	}
 	f, err := e.fs.Open(e.path(id))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, blob.ErrNotExist
