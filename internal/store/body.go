@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/oisproject/ois/internal/blob"
@@ -27,7 +28,11 @@ const (
 	shortPiece = blob.PieceLen
 	longPiece  = 4 * blob.PieceLen
 	fastFill   = 10 * time.Millisecond // within which the bytes of a piece arrive that is followed by a long one
+	maxLong    = 512                   // long pieces of all bodies together: clients that are fast and then stop hold no more
 )
+
+// longTaken is how many long pieces are in use.
+var longTaken atomic.Int64
 
 var (
 	smallBuffers = sync.Pool{New: func() any { return new([maxInline + 1]byte) }}
@@ -85,7 +90,7 @@ func (s *Store) receive(ctx context.Context, r io.Reader, length int64, contentM
 			return nil, in.fault(err)
 		}
 	}
-	if !in.ended {
+	if !in.ended || in.front != nil {
 		if err := s.stream(ctx, b, in); err != nil {
 			return nil, in.fault(err)
 		}
@@ -107,7 +112,7 @@ func (b *body) readSmall(in *intake, inline int) error {
 	if err != nil {
 		return err
 	}
-	if !in.ended {
+	if !in.ended || n > inline {
 		in.front = b.buf[:n]
 		return nil
 	}
@@ -180,6 +185,7 @@ func (in *intake) release() {
 	for i, p := range in.long {
 		if p != nil {
 			longPieces.Put(p)
+			longTaken.Add(-1)
 			in.long[i] = nil
 		}
 	}
@@ -188,11 +194,7 @@ func (in *intake) release() {
 // piece returns memory for the next piece. That of the one before the last is free again: the hash has
 // taken a piece after it.
 func (in *intake) piece() []byte {
-	if in.fast {
-		in.turn ^= 1
-		if in.long[in.turn] == nil {
-			in.long[in.turn] = longPieces.Get().(*[longPiece]byte)
-		}
+	if in.fast && in.takeLong() {
 		return in.long[in.turn][:]
 	}
 	in.hash.Wait()
@@ -225,6 +227,19 @@ func (in *intake) Next() ([]byte, error) {
 	}
 	_, _ = in.hash.Write(buf[:n]) // a hash does not fail; buf stays as it is until the hash has taken the piece after it
 	return buf[:n], nil
+}
+
+// takeLong makes long[turn] the piece that was not used last, unless too many are in use.
+func (in *intake) takeLong() bool {
+	if in.long[in.turn^1] == nil {
+		if longTaken.Add(1) > maxLong {
+			longTaken.Add(-1)
+			return false
+		}
+		in.long[in.turn^1] = longPieces.Get().(*[longPiece]byte)
+	}
+	in.turn ^= 1
+	return true
 }
 
 // fill reads until p is full or the body ends. A body that ends before its announced length is an error.

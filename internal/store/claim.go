@@ -131,6 +131,15 @@ func (p *place) owner() ref {
 	return ref(p.key[:refLen])
 }
 
+// begin returns the first place of what belongs together with p.
+func (p *place) begin() place {
+	first := *p
+	if p.kind == kindRef {
+		clear(first.key[blob.IDLen:])
+	}
+	return first
+}
+
 func (p *place) compare(o *place) int {
 	return cmp.Or(cmp.Compare(p.kind, o.kind), bytes.Compare(p.key[:], o.key[:]))
 }
@@ -198,18 +207,18 @@ func (l *claimList) add(c claim) {
 	}
 }
 
-// prune leaves out the second half. Claims of one place stay together.
+// prune leaves out the second half. Claims of one place stay together, and those of one blob.
 func (l *claimList) prune() {
 	l.sort()
 	n := l.limit
-	for n > 0 && l.list[n].place == l.list[n-1].place {
+	for to := l.list[n].begin(); n > 0 && l.list[n-1].compare(&to) >= 0; {
 		n--
 	}
 	if n == 0 {
-		l.limit *= 2 // all are of one place
+		l.limit *= 2 // all belong together
 		return
 	}
-	l.to, l.cut = l.list[n].place, true
+	l.to, l.cut = l.list[n].begin(), true
 	l.list = l.list[:n]
 }
 

@@ -20,8 +20,8 @@ func TestPortionsFindWhatOneFinds(t *testing.T) {
 	fill(t, s)
 	harm(t, s)
 	whole := portioned(t, s, maxClaims)
-	if len(whole.Problems) != 8 || whole.Objects != 60 || whole.Blobs != 59 {
-		t.Fatalf("check = %+v; want 60 objects, 59 blobs and 8 problems", whole)
+	if len(whole.Problems) != 8 || whole.Objects != 80 || whole.Blobs != 59 {
+		t.Fatalf("check = %+v; want 80 objects, 59 blobs and 8 problems", whole)
 	}
 	for _, portion := range []int{1, 2, 3, 7, 30, 1000} {
 		r := portioned(t, s, portion)
@@ -54,7 +54,7 @@ func openMem(t *testing.T) *Store {
 	return s
 }
 
-// fill makes 20 small objects, 20 large ones, and 20 of two appends.
+// fill makes 20 small objects, 20 large ones and a copy of each, and 20 of two appends.
 func fill(t *testing.T, s *Store) {
 	t.Helper()
 	if _, err := s.PutBucket(t.Context(), RootUser, "jn1a", &op.PutBucketInput{Bucket: "test-bucket"}); err != nil {
@@ -71,6 +71,14 @@ func fill(t *testing.T, s *Store) {
 				t.Fatal(err)
 			}
 		}
+		o, err := b.Object(t.Context(), fmt.Sprintf("large-%d", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.CopyObject(t.Context(), o, &op.CopyObjectInput{Key: fmt.Sprintf("copy-%d", i)}); err != nil {
+			t.Fatal(err)
+		}
+		o.Close()
 		for at := range int64(2) {
 			in := &op.AppendObjectInput{Key: fmt.Sprintf("log-%d", i), Position: at, Body: strings.NewReader("x"), ContentLength: 1}
 			if _, err := b.AppendObject(t.Context(), in); err != nil {

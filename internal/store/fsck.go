@@ -1,12 +1,9 @@
 package store
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/oisproject/ois/internal/blob"
@@ -169,260 +166,6 @@ func (c *checker) gather(ctx context.Context, kind byte, check func(meta.Row) er
 	}, func(g gap) { fails("%v", &g) })
 }
 
-// singles checks the rows that neither claim others nor are claimed.
-func (c *checker) singles(ctx context.Context) error {
-	c.buckets = make(map[uint64]string)
-	c.list.list = slices.Grow(c.list.list, c.expected())
-	for _, rows := range []struct {
-		kind  byte
-		check func(meta.Row) error
-	}{
-		{kindUser, c.user},
-		{kindKey, c.key},
-		{kindBucket, c.bucket},
-		{kindLive, c.live},
-		{kindEpoch, c.epoch},
-		{kindScrub, c.scrub},
-	} {
-		if err := c.walk(ctx, rows.kind, rows.check); err != nil {
-			return err
-		}
-	}
-	return c.strangers(ctx)
-}
-
-// expected guesses the number of claims from that of objects, so that the list need not grow.
-func (c *checker) expected() int {
-	sum := int64(0)
-	_ = walk(c.snap, []byte{kindCounter}, func(r meta.Row) error { // it is a guess, and what is wrong here is found later
-		n, err := meta.Counter(r)
-		if r.Key[len(r.Key)-1] == countObjects {
-			sum += max(n, 0)
-		}
-		return err
-	})
-	return int(min(sum+sum/8+1024, 2*maxClaims))
-}
-
-// kinds are all kinds of rows.
-var kinds = []byte{
-	kindBucket, kindLive, kindObject, kindUpload, kindData, kindPart, kindRef, kindGarbage, kindCounter, kindEpoch, kindUser,
-	kindKey, kindScrub,
-}
-
-// strangers finds rows of no kind.
-func (c *checker) strangers(ctx context.Context) error {
-	return walkOver(ctx, c.snap, []byte{1}, []byte{0xff}, func(r meta.Row) ([]byte, bool) {
-		if bytes.IndexByte(kinds, r.Key[0]) >= 0 {
-			return []byte{r.Key[0] + 1}, false
-		}
-		c.problem("row %q: rows of this kind are not known", r.Key)
-		return nil, false
-	}, func(gap) {}) // whoever walks over its kind meets it
-}
-
-func (c *checker) user(r meta.Row) error {
-	_, err := decodeUser(r.Val)
-	return err
-}
-
-func (c *checker) epoch(r meta.Row) error {
-	if _, err := epochOf(r.Key); err != nil {
-		return err
-	}
-	_, err := decodeEpoch(r.Val)
-	return err
-}
-
-func (c *checker) scrub(r meta.Row) error {
-	if len(r.Key) != 1 {
-		return errors.New("key is too long")
-	}
-	_, err := decodeScrub(r.Val)
-	return err
-}
-
-func (c *checker) key(r meta.Row) error {
-	k, err := decodeKey(r.Val)
-	if err != nil {
-		return err
-	}
-	_, ok, err := c.snap.Get(userKey(k.user))
-	if ok || err != nil {
-		return err
-	}
-	fix := dropped(r)
-	fix.guard(meta.Absent, userKey(k.user))
-	c.repairable(fix, fmt.Sprintf("dropped the access key %s of user %q, who does not exist", r.Key[1:], k.user))
-	return fmt.Errorf("belongs to user %q, who does not exist", k.user)
-}
-
-func (c *checker) bucket(r meta.Row) error {
-	b, err := decodeBucket(r.Val)
-	if err != nil {
-		return err
-	}
-	name := string(r.Key[1:])
-	if other, ok := c.buckets[b.id]; ok {
-		return fmt.Errorf("has the number %d, as bucket %s has", b.id, other)
-	}
-	c.report.Buckets++
-	c.buckets[b.id] = name
-	live, ok, err := c.snap.Get(liveKey(b.id))
-	if err != nil {
-		return err
-	}
-	if ok == b.closing || ok && string(live.Val) != name {
-		c.repairable(livened(r, &b), fmt.Sprintf("made the live row of bucket %s agree with its bucket row", name))
-		return errors.New("bucket row and live row do not agree")
-	}
-	return nil
-}
-
-func (c *checker) live(r meta.Row) error {
-	n, err := bucketOf(r.Key)
-	if err != nil {
-		return err
-	}
-	if c.owned(r.Key) || !c.deserted(n) {
-		return nil
-	}
-	c.repairable(dropped(r), fmt.Sprintf("dropped the live row of bucket number %d, which does not exist", n))
-	return nil
-}
-
-// bucketOf returns the bucket number in a row's key.
-func bucketOf(k []byte) (uint64, error) {
-	if len(k) < 9 {
-		return 0, errors.New("key is too short")
-	}
-	return binary.BigEndian.Uint64(k[1:9]), nil
-}
-
-// owned reports whether the bucket in a row's key exists.
-func (c *checker) owned(k []byte) bool {
-	n, err := bucketOf(k)
-	_, ok := c.buckets[n]
-	if !ok && err == nil {
-		c.problem("row %q: belongs to bucket number %d, which does not exist", k, n)
-	}
-	return ok
-}
-
-func (c *checker) garbageRow(r meta.Row) error {
-	g, err := decodeGarbage(r.Val)
-	if err != nil {
-		return err
-	}
-	id, err := garbageOf(r.Key)
-	if err != nil {
-		return err
-	}
-	c.garbage[id] = g.parts
-	h := g.holding(id)
-	h.claims(c.list.add)
-	return nil
-}
-
-func (c *checker) object(r meta.Row) error {
-	o, err := decodeObject(r.Val)
-	if err != nil {
-		return err
-	}
-	h := o.holding()
-	h.claims(c.list.add)
-	if !c.first {
-		return nil
-	}
-	bucket, err := bucketOf(r.Key)
-	if err != nil {
-		return err
-	}
-	c.report.Objects++
-	c.counts[string(counterKey(bucket, o.class, countObjects))]++
-	c.counts[string(counterKey(bucket, o.class, countBytes))] += o.size
-	c.owned(r.Key)
-	c.alive(r, &h)
-	return nil
-}
-
-func (c *checker) upload(r meta.Row) error {
-	_, id, err := splitUploadKey(r.Key)
-	if err != nil {
-		return err
-	}
-	h := uploadHolding(id)
-	h.claims(c.list.add)
-	if !c.first {
-		return nil
-	}
-	c.report.Uploads++
-	c.owned(r.Key)
-	c.alive(r, &h)
-	_, err = decodeUpload(r.Val)
-	return err
-}
-
-func (c *checker) part(r meta.Row) error {
-	if _, err := partNumber(r.Key); err != nil {
-		return err
-	}
-	p, err := decodePart(r.Val)
-	if err != nil {
-		return err
-	}
-	h := p.holding()
-	h.dead = c.garbage[ref(r.Key[1:1+refLen])]
-	h.claims(c.list.add)
-	if c.first {
-		c.report.Parts++
-		c.alive(r, &h)
-	}
-	return nil
-}
-
-// alive checks what holds bytes that are not garbage.
-func (c *checker) alive(r meta.Row, h *holding) {
-	if h.dead {
-		return
-	}
-	if f, wrong := h.misfit(); wrong {
-		c.damage.addRow(h.self(), f)
-	}
-	if _, dead := c.garbage[h.ref]; !dead {
-		return
-	}
-	c.problem("row %q: the garbage row of its ref gives back what is alive", r.Key)
-	var fix change
-	fix.still(bytes.Clone(r.Key), r.Rev)
-	fix.drop(garbageKey(h.ref))
-	c.repairable(fix, fmt.Sprintf("dropped the garbage row of ref %s, which is alive", h.ref))
-}
-
-// counters compares the counters with what the rows of objects say.
-func (c *checker) counters(ctx context.Context) error {
-	err := c.walk(ctx, kindCounter, func(r meta.Row) error {
-		n, err := meta.Counter(r)
-		if err != nil {
-			return err
-		}
-		want := c.counts[string(r.Key)]
-		delete(c.counts, string(r.Key))
-		if n == want || c.blind {
-			return nil
-		}
-		c.recount(r.Key, n, want)
-		return fmt.Errorf("counter says %d, want %d", n, want)
-	})
-	for k, want := range c.counts {
-		if want != 0 && !c.blind {
-			c.problem("counter %q is missing, want %d", k, want)
-			c.recount([]byte(k), 0, want)
-		}
-	}
-	return err
-}
-
 // accuse reports what is wrong with what a row holds.
 func (c *checker) accuse(who owner, h *holding, cl *claim, f flaw) {
 	if f.lost {
@@ -443,11 +186,11 @@ func (c *checker) accuse(who owner, h *holding, cl *claim, f flaw) {
 func (c *checker) lost(who owner, what string) {
 	c.problem("%v: %s", who, what)
 	l := Lost{Bucket: who.bucket, Key: who.key, Upload: who.upload}
-	list := c.report.Damaged
-	if who.dead || len(list) == maxProblems || len(list) > 0 && list[len(list)-1] == l {
+	n := len(c.report.Damaged)
+	if who.dead || n == maxProblems || n > 0 && c.report.Damaged[n-1] == l {
 		return
 	}
-	c.report.Damaged = append(list, l)
+	c.report.Damaged = append(c.report.Damaged, l)
 }
 
 // blobs reads the blobs of this portion that something needs, each once and whole.

@@ -90,14 +90,13 @@ func newWitness(t *testing.T, flushed bool) *witness {
 	for key, data := range w.objects {
 		put(t, b, key, data)
 	}
-	part := noise(store.MinPart, 3)
+	part := noise(100_000, 3)
 	id := initiate(t, b, "parts")
 	upload(t, b, "parts", id, 0, part)
-	upload(t, b, "parts", id, 1, []byte("the end"))
-	if _, err := complete(t, b, "parts", id, 0, 1); err != nil {
+	if _, err := complete(t, b, "parts", id, 0); err != nil {
 		t.Fatal(err)
 	}
-	w.objects["parts"] = string(part) + "the end"
+	w.objects["parts"] = string(part)
 	for at, text := range []string{0: "abc", 3: "def"} {
 		if text != "" {
 			in := &op.AppendObjectInput{Key: "log", Position: int64(at), Body: strings.NewReader(text), ContentLength: 3}
@@ -275,4 +274,56 @@ func (w *witness) around(t *testing.T) (kind byte) {
 		t.Errorf("%d of 1000 objects are lost with one block", unread)
 	}
 	return kind
+}
+
+// TestWhatIsSweptDuringACheckIsNoProblem: the sweeper does not wait for the end of a check, and takes what it is about to read.
+func TestWhatIsSweptDuringACheckIsNoProblem(t *testing.T) {
+	p := &patient{t: t, fs: vfs.NewMem()}
+	p.engines()
+	g := &gate{Engine: p.blobs, reads: make(chan struct{}), open: make(chan struct{})}
+	s, err := store.Open(t.Context(), store.Options{Meta: p.meta, Blobs: g})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.close(s)
+	b := makeBucket(t, s, "test-bucket")
+	put(t, b, "a", string(noise(3<<20, 1)))
+	put(t, b, "b", string(noise(3<<20, 2)))
+	found := make(chan *store.Report)
+	go func() {
+		r, err := s.Check(t.Context())
+		if err != nil {
+			t.Error(err)
+		}
+		found <- r
+	}()
+	<-g.reads // the first step of what is under a
+	for _, key := range []string{"a", "b"} {
+		if _, err := b.DeleteObject(t.Context(), &op.DeleteObjectInput{Key: key}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	swept := make(chan error)
+	go func() { swept <- s.Sweep(t.Context()) }()
+	for done := false; !done; {
+		select {
+		case g.open <- struct{}{}:
+		case <-g.reads: // the next step may come first
+		case err := <-swept:
+			if done = true; err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	for {
+		select {
+		case g.open <- struct{}{}:
+		case <-g.reads:
+		case r := <-found:
+			if !r.Clean() || r.Objects != 2 {
+				t.Errorf("check = %+v; want 2 objects and no problem", r)
+			}
+			return
+		}
+	}
 }

@@ -47,20 +47,28 @@ type Object struct {
 // Object looks an object up. The caller closes it.
 func (b *Bucket) Object(ctx context.Context, key string) (*Object, error) {
 	o := &Object{bucket: b, key: key}
-	err := b.store.pins.look(ctx, b.store, func(snap meta.Snapshot) error {
-		if err := o.find(snap); err != nil {
+	err := b.store.view(ctx, o.read)
+	if err == nil && !o.row.inline {
+		err = b.store.pins.look(ctx, b.store, func(snap meta.Snapshot) error { // again: what was found may be gone by now
+			err := o.read(snap)
+			if err == nil && !o.row.inline {
+				b.store.pins.add(o.row.ref)
+			}
 			return err
-		}
-		if o.row.inline {
-			return o.load(snap)
-		}
-		b.store.pins.add(o.row.ref)
-		return nil
-	})
+		})
+	}
 	if err != nil {
 		return nil, err
 	}
 	return o, nil
+}
+
+// read reads the row of the object, and the bytes of a small one.
+func (o *Object) read(snap meta.Snapshot) error {
+	if err := o.find(snap); err != nil || !o.row.inline {
+		return err
+	}
+	return o.load(snap)
 }
 
 // Stat tells about an object without holding it.

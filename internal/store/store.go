@@ -25,6 +25,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -147,11 +148,42 @@ func (s *Store) checkEpochs(ctx context.Context) error {
 			return nil
 		}
 		_, ok, err := firstLive(snap, blob.ID{}, []byte{kindRef + 1}, nil)
+		if ok && err == nil {
+			ok, err = livesBeyondGarbage(snap)
+		}
 		if ok {
 			err = fmt.Errorf("%w: there are references to blobs and no blobs; is a volume not mounted?", ErrMismatch)
 		}
 		return err
 	})
+}
+
+// livesBeyondGarbage reports whether a blob is needed by anything but what is to be given back. The last blobs may be gone
+// while the rows of that garbage are still there.
+func livesBeyondGarbage(snap meta.Snapshot) (bool, error) {
+	var list []dead
+	err := walk(snap, []byte{kindGarbage}, func(r meta.Row) error {
+		id, err := garbageOf(r.Key)
+		if err != nil {
+			return nil // fsck reports it
+		}
+		d := dead{ref: id}
+		if d.row, err = decodeGarbage(r.Val); err == nil {
+			list = append(list, d)
+		}
+		return nil // as above
+	})
+	if err != nil {
+		return false, err
+	}
+	for i := range list {
+		all := math.MaxInt
+		if err := list[i].expand(snap, &all); err != nil {
+			return false, err
+		}
+	}
+	_, ok, err := firstLive(snap, blob.ID{}, []byte{kindRef + 1}, dyingOf(list))
+	return ok, err
 }
 
 // takeEpoch makes this start of the store the owner of a number that no start had before.

@@ -40,6 +40,7 @@ func (s *Store) noticeGarbage(c *meta.Change) {
 func (s *Store) sweepLoop(ctx context.Context) {
 	tick := time.NewTicker(sweepInterval)
 	defer tick.Stop()
+	_ = s.attempt(ctx, "sweep", s.Sweep) // first: what a crash has left half done must not look alive to the search for orphans
 	for orphans, ticked := true, true; ; {
 		if orphans && ticked {
 			orphans = s.attempt(ctx, "sweep orphans", s.sweepOrphans) != nil
@@ -108,14 +109,9 @@ type dead struct {
 // no other row refers to a blob is final once seen, for a reference is only ever made from a living one.
 func (s *Store) sweepSome(ctx context.Context, from []byte) (next []byte, err error) {
 	var list []dead
-	var gone []blob.ID
 	var bad error // about single rows
 	err = s.view(ctx, func(snap meta.Snapshot) error {
 		list, next, bad, err = s.readGarbage(snap, from)
-		if err != nil {
-			return err
-		}
-		gone, err = unreferenced(snap, list)
 		return err
 	})
 	if err != nil {
@@ -124,8 +120,31 @@ func (s *Store) sweepSome(ctx context.Context, from []byte) (next []byte, err er
 	if len(list) == 0 {
 		return next, bad
 	}
-	if err := s.blobs.Delete(ctx, s.liveBlobs(dyingOf(list)), gone...); err != nil {
-		return next, errors.Join(bad, err)
+	if last := list[len(list)-1]; last.rest {
+		next = garbageKey(last.ref)
+	}
+	err = s.bury(ctx, list)
+	if err != nil && len(list) > 1 && ctx.Err() == nil { // one that fails must not keep the others
+		err = nil
+		for i := range list {
+			err = errors.Join(err, s.bury(ctx, list[i:i+1]))
+		}
+	}
+	return next, errors.Join(bad, err)
+}
+
+// bury deletes the blobs of the dead, and then their rows.
+func (s *Store) bury(ctx context.Context, list []dead) error {
+	var gone []blob.ID
+	err := s.view(ctx, func(snap meta.Snapshot) (err error) {
+		gone, err = unreferenced(snap, list)
+		return err
+	})
+	if err == nil {
+		err = s.blobs.Delete(ctx, s.liveBlobs(dyingOf(list)), gone...)
+	}
+	if err != nil {
+		return err
 	}
 	var c change
 	for _, d := range list {
@@ -135,13 +154,11 @@ func (s *Store) sweepSome(ctx context.Context, from []byte) (next []byte, err er
 		for _, k := range d.parts {
 			c.drop(k)
 		}
-		if d.rest {
-			next = garbageKey(d.ref)
-		} else {
+		if !d.rest {
 			c.drop(garbageKey(d.ref))
 		}
 	}
-	return next, errors.Join(bad, s.meta.Apply(ctx, c.done()))
+	return s.meta.Apply(context.WithoutCancel(ctx), c.done()) // what was deleted is not to look missing
 }
 
 // readGarbage reads garbage rows from a key on, up to sweepBatch, and what goes with those that no reader holds,
@@ -288,15 +305,16 @@ func (s *Store) sweepOrphans(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("sweep orphans: %w", err)
 	}
+	var failed error
 	for _, e := range epochs {
 		if e >= s.epoch {
 			continue
 		}
 		if err := s.sweepEpoch(ctx, e); err != nil {
-			return fmt.Errorf("sweep orphans of epoch %d: %w", e, err)
+			failed = errors.Join(failed, fmt.Errorf("sweep orphans of epoch %d: %w", e, err))
 		}
 	}
-	return nil
+	return failed
 }
 
 func (s *Store) sweepEpoch(ctx context.Context, epoch uint32) error {

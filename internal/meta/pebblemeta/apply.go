@@ -3,7 +3,6 @@ package pebblemeta
 import (
 	"context"
 	"slices"
-	"sync"
 
 	"github.com/oisproject/ois/internal/meta"
 )
@@ -24,7 +23,13 @@ type write struct {
 	leads bool // was told to lead; guarded by Engine.mu
 }
 
-var writes = sync.Pool{New: func() any { return &write{wake: make(chan bool, 1)} }}
+// newWrite returns a write that no other call of Apply uses. Each engine keeps its own.
+func (e *Engine) newWrite() *write {
+	if w, ok := e.writes.Get().(*write); ok {
+		return w
+	}
+	return &write{wake: make(chan bool, 1)}
+}
 
 // Apply implements meta.Engine.
 func (e *Engine) Apply(ctx context.Context, c *meta.Change) error {
@@ -34,7 +39,7 @@ func (e *Engine) Apply(ctx context.Context, c *meta.Change) error {
 	if err := c.Check(traits); err != nil {
 		return err
 	}
-	w := writes.Get().(*write)
+	w := e.newWrite()
 	w.change, w.bytes, w.err, w.leads = c, c.Bytes(), nil, false
 	lead, err := e.enqueue(w)
 	if err != nil {
@@ -52,7 +57,7 @@ func (e *Engine) Apply(ctx context.Context, c *meta.Change) error {
 	}
 	err = w.err
 	w.change = nil
-	writes.Put(w)
+	e.writes.Put(w)
 	return err
 }
 

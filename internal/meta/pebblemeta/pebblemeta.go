@@ -54,8 +54,7 @@ import (
 	"github.com/oisproject/ois/internal/vfs"
 )
 
-// traits are the limits of the engine. One change fits into a quarter of the default
-// memtable, so that it stays an ordinary batch.
+// traits are the limits of the engine. A change that does not fit into the memory for rows becomes a table at once.
 var traits = meta.Traits{
 	MaxKey:    4 << 10,
 	MaxValue:  8 << 20,
@@ -74,7 +73,7 @@ type Options struct {
 
 	Logger        *slog.Logger // nil means no log
 	CacheBytes    int64        // blocks kept in memory; 0 means 64 MiB
-	MemTableBytes int64        // changes gathered before they become a table; 0 means 64 MiB
+	MemTableBytes int64        // changes gathered before they become a table; 0 means 16 MiB
 }
 
 // An Engine is a meta.Engine.
@@ -86,6 +85,7 @@ type Engine struct {
 	disk    *disk
 	failure failure
 	active  sync.WaitGroup // calls of Apply in the queue or beyond
+	writes  sync.Pool      // of *write
 
 	mu      sync.Mutex
 	closed  bool     // guarded by mu
@@ -180,7 +180,8 @@ func create(db *pebble.DB) error {
 	if found {
 		return errors.New("there are rows, but no format row: another program has written them")
 	}
-	if err := db.Flush(); err != nil { // begins another log: the first one is of an old form, of which checkLog can tell nothing
+	// Begin another log: the first one is of an old form, of which checkLog can tell nothing. There is nothing to wait for.
+	if _, err := db.AsyncFlush(); err != nil {
 		return err
 	}
 	return db.Set(formatKey, encodeNumber(formatVersion), pebble.Sync)
