@@ -163,15 +163,14 @@ func (s *Store) checkEpochs(ctx context.Context) error {
 func livesBeyondGarbage(snap meta.Snapshot) (bool, error) {
 	var list []dead
 	err := walk(snap, []byte{kindGarbage}, func(r meta.Row) error {
-		id, err := garbageOf(r.Key)
-		if err != nil {
-			return nil // fsck reports it
-		}
-		d := dead{ref: id}
-		if d.row, err = decodeGarbage(r.Val); err == nil {
+		d := dead{}
+		var bad, damaged error // which fsck reports
+		d.ref, bad = garbageOf(r.Key)
+		d.row, damaged = decodeGarbage(r.Val)
+		if bad == nil && damaged == nil {
 			list = append(list, d)
 		}
-		return nil // as above
+		return nil
 	})
 	if err != nil {
 		return false, err

@@ -180,8 +180,7 @@ func create(db *pebble.DB) error {
 	if found {
 		return errors.New("there are rows, but no format row: another program has written them")
 	}
-	// Begin another log: the first one is of an old form, of which checkLog can tell nothing. There is nothing to wait for.
-	if _, err := db.AsyncFlush(); err != nil {
+	if err := db.Flush(); err != nil { // begins another log: the first one is of an old form, of which checkLog can tell nothing
 		return err
 	}
 	return db.Set(formatKey, encodeNumber(formatVersion), pebble.Sync)
