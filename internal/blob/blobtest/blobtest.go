@@ -95,11 +95,22 @@ func (s *store) live(from blob.ID) (first blob.ID, ok bool, err error) {
 // sizes are lengths of blobs around the places where engines like to change their ways.
 var sizes = []int{0, 1, 100, 4059, 4060, 4061, 4095, 4096, 4097, 64<<10 - 1, 64 << 10, 64<<10 + 1, 128 << 10, 1<<20 + 7}
 
+// noise is what data takes its bytes from.
+var noise = sync.OnceValue(func() []byte {
+	b := make([]byte, 1<<20)
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(b) // never fails
+	return b
+})
+
 // data returns n bytes that differ from those of other seeds.
 func data(seed uint64, n int) []byte {
-	b := make([]byte, n)
-	rnd := rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(seed >> 16), 1})
-	_, _ = rnd.Read(b) // never fails
+	from := noise()
+	start := int(seed * 7919 % uint64(len(from)))
+	b := make([]byte, 0, n)
+	for len(b) < n {
+		b = append(b, from[start:min(len(from), start+n-len(b))]...)
+		start = 0
+	}
 	return b
 }
 

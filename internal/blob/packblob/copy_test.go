@@ -13,7 +13,7 @@ import (
 )
 
 // copySizes make some packs.
-var copySizes = []int{0, 1, 70_000, 5000, 300 << 10, 3 << 20, 200_000, 200_000, 100}
+var copySizes = []int{0, 1, 70_000, 5000, 140 << 10, 1200 << 10, 100_000, 100_000, 100}
 
 func TestCopyHasAllThatLives(t *testing.T) {
 	e := open(t, vfs.NewMem())
@@ -104,7 +104,8 @@ func TestCopyFault(t *testing.T) {
 				from, to = vfs.NewMem(), fsys
 			}
 			e := open(t, from)
-			ids := mustPut(t, e, 1, copySizes...)
+			sizes := []int{0, 70_000, 140 << 10, 5000, 100_000, 100_000}
+			ids := mustPut(t, e, 1, sizes...)
 			dst := "copy"
 			fail()
 			err := e.CopyTo(t.Context(), to, dst, alive(ids...))
@@ -116,7 +117,7 @@ func TestCopyFault(t *testing.T) {
 					t.Fatal(err)
 				}
 				for i, id := range ids {
-					wantBlob(t, left, id, uint64(i), copySizes[i])
+					wantBlob(t, left, id, uint64(i), sizes[i])
 				}
 				closeEngine(t, left)
 			}

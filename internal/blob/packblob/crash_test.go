@@ -90,7 +90,7 @@ func (l *ledger) play(ctx context.Context, e *packblob.Engine, epoch uint32) err
 	var wg sync.WaitGroup
 	for w := range workers {
 		wg.Go(func() {
-			sizes := []int{0, 100, 70_000, 5000, 300 << 10, 64 << 10, 200_000}
+			sizes := []int{0, 100, 70_000, 5000, 140 << 10, 64 << 10, 100_000}
 			var mine []blob.ID
 			for i := range 6 {
 				seed := uint64(epoch)*100 + uint64(w*10+i)
@@ -179,7 +179,7 @@ func TestPowerLossAtEveryCall(t *testing.T) {
 		return nil
 	}
 	fsys.SetHook(check)
-	for epoch := uint32(1); epoch <= 3; epoch++ {
+	for epoch := uint32(1); epoch <= 2; epoch++ {
 		e := open(t, fsys)
 		if err := l.play(t.Context(), e, epoch); err != nil {
 			t.Fatal(err)
@@ -207,7 +207,7 @@ func TestKillThenPowerLoss(t *testing.T) {
 		}
 		l = l.copy() // nobody changes it any more, but for one who waits at the call
 		e := open(t, mem)
-		fresh := mustPut(t, e, 9, 10, 300<<10)
+		fresh := mustPut(t, e, 9, 10, 140<<10)
 		gone := slices.Collect(maps.Keys(l.deleted))
 		var stay []blob.ID
 		for id := range l.live {
@@ -226,7 +226,7 @@ func TestKillThenPowerLoss(t *testing.T) {
 		}
 		left := open(t, mem.PowerLoss(0, 0))
 		wantBlob(t, left, fresh[0], 0, 10)
-		wantBlob(t, left, fresh[1], 1, 300<<10)
+		wantBlob(t, left, fresh[1], 1, 140<<10)
 		for _, id := range gone {
 			wantAbsent(t, left, id)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 
 	"github.com/oisproject/ois/internal/blob"
@@ -18,65 +19,73 @@ func (e *Engine) Delete(ctx context.Context, live blob.Live, ids ...blob.ID) err
 		return err
 	}
 	defer e.leave()
-	ids = slices.SortedFunc(slices.Values(ids), blob.ID.Compare) // those of a pack together
+	dead := e.past()
+	for _, id := range ids {
+		dead[packOf(id)] = append(dead[packOf(id)], id)
+	}
 	var errs []error
-	for len(ids) > 0 {
+	unlinked := make(map[uint32]bool)
+	for _, key := range slices.SortedFunc(maps.Keys(dead), packKey.compare) {
 		if err := ctx.Err(); err != nil {
-			return errors.Join(append(errs, err)...)
+			errs = append(errs, err)
+			break
 		}
-		epoch := ids[0].Epoch
-		n := 1
-		for n < len(ids) && ids[n].Epoch == epoch {
-			n++
+		whole, err := e.deleteFrom(key, live, dead[key])
+		if err != nil {
+			errs = append(errs, fmt.Errorf("delete from %s: %w", e.path(key), err))
 		}
-		if err := e.deleteIn(ctx, epoch, live, ids[:n]); err != nil {
-			errs = append(errs, fmt.Errorf("delete blobs of epoch %d: %w", epoch, err))
+		unlinked[key.epoch] = unlinked[key.epoch] || whole
+	}
+	for epoch, some := range unlinked {
+		if some {
+			errs = append(errs, e.afterUnlink(epoch))
 		}
-		ids = ids[n:]
 	}
 	return errors.Join(errs...)
 }
 
-// deleteIn deletes blobs of one epoch.
-func (e *Engine) deleteIn(ctx context.Context, epoch uint32, live blob.Live, ids []blob.ID) error {
-	var errs []error
-	unlinked := false
-	for len(ids) > 0 {
-		key := packOf(ids[0])
-		n := 1
-		for n < len(ids) && packOf(ids[n]) == key {
-			n++
+// past returns the packs that are full by now, where all may have been deleted before they were.
+func (e *Engine) past() map[packKey][]blob.ID {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	packs := make(map[packKey][]blob.ID)
+	for _, w := range e.writers {
+		w.mu.Lock()
+		for key := range w.past {
+			packs[key] = nil
 		}
-		whole, err := e.deleteFrom(key, live, ids[:n])
-		unlinked = unlinked || whole
-		errs = append(errs, err, ctx.Err())
-		if ids = ids[n:]; ctx.Err() != nil {
-			break
-		}
+		w.mu.Unlock()
 	}
-	if unlinked {
-		errs = append(errs, e.afterUnlink(epoch))
-	}
-	return errors.Join(errs...)
+	return packs
 }
 
 // deleteFrom deletes blobs of one pack, and reports whether the whole pack went.
 func (e *Engine) deleteFrom(key packKey, live blob.Live, ids []blob.ID) (whole bool, err error) {
-	free := true
-	if w := e.written(key.epoch); w != nil {
-		free = w.closeAll(key, ids)
-	}
-	// In this order: what was settled before is what live knows.
-	if free {
+	w := e.written(key.epoch)
+	if w == nil || w.closeAll(key, ids) {
+		// Live is asked after that: what was settled before is what it knows.
 		next, ok, err := live(key.id(0))
 		if err != nil {
 			return false, err
 		}
-		if !ok || packOf(next) != key {
-			return true, e.unlink(key)
-		}
+		whole = !ok || packOf(next) != key
 	}
-	return false, e.punch(key, ids)
+	if whole {
+		err = e.unlink(key)
+	} else if len(ids) > 0 {
+		err = e.punch(key, ids)
+	}
+	if w != nil && err == nil {
+		w.checked(key)
+	}
+	return whole, err
+}
+
+// checked notes that a pack of the past was found to have something in it, or was removed.
+func (w *writer) checked(key packKey) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.past, key)
 }
 
 // closeAll notes that the fate of blobs of one pack is known, and reports whether Live decides about the pack.

@@ -50,7 +50,7 @@ func wantInjected(t *testing.T, what string, err error) {
 }
 
 func TestPutFault(t *testing.T) {
-	for _, size := range []int{0, 100, 64<<10 + 1, 300 << 10} { // the last one has a pack of its own
+	for _, size := range []int{0, 100, 64<<10 + 1, 140 << 10} { // the last one has a pack of its own
 		for _, warm := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%d,warm=%t", size, warm), func(t *testing.T) {
 				faults(t, func(t *testing.T, mem *vfs.Mem, fsys *errfs.FS, fail func()) {
@@ -83,7 +83,7 @@ func TestPutFault(t *testing.T) {
 }
 
 func TestOpenFault(t *testing.T) {
-	for _, size := range []int{0, 100, 200_000, 3 << 20} {
+	for _, size := range []int{0, 100, 200_000, 1200 << 10} {
 		faults(t, func(t *testing.T, _ *vfs.Mem, fsys *errfs.FS, fail func()) {
 			e := open(t, fsys)
 			id := mustPut(t, e, 1, size)[0]
@@ -103,7 +103,7 @@ func TestOpenFault(t *testing.T) {
 }
 
 func TestDeleteFault(t *testing.T) {
-	sizes := []int{10, 300 << 10, 200_000, 200_000, 200_000, 5000} // a pack of its own, one that is full, and the current one
+	sizes := []int{10, 140 << 10, 100_000, 100_000, 100_000, 5000} // a pack of its own, one that is full, and the current one
 	for _, again := range []bool{false, true} {
 		faults(t, func(t *testing.T, mem *vfs.Mem, fsys *errfs.FS, fail func()) {
 			e := open(t, fsys)
@@ -138,7 +138,7 @@ func TestDeleteFault(t *testing.T) {
 }
 
 func TestCollectFault(t *testing.T) {
-	sizes := []int{10, 300 << 10, 200_000, 200_000, 200_000, 5000}
+	sizes := []int{10, 140 << 10, 100_000, 100_000, 100_000, 5000}
 	faults(t, func(t *testing.T, mem *vfs.Mem, fsys *errfs.FS, fail func()) {
 		e := open(t, fsys)
 		ids := mustPut(t, e, 1, sizes...)

@@ -56,6 +56,9 @@ func packOf(id blob.ID) packKey { return packKey{id.Epoch, id.Seq >> pageBits} }
 // offsetOf returns where in its pack a blob starts.
 func offsetOf(id blob.ID) int64 { return int64(id.Seq&(1<<pageBits-1)) * pageLen }
 
+// compare orders packs as the ids in them.
+func (k packKey) compare(o packKey) int { return k.id(0).Compare(o.id(0)) }
+
 // id returns the id of the blob at an offset.
 func (k packKey) id(off int64) blob.ID {
 	return blob.ID{Epoch: k.epoch, Seq: k.n<<pageBits | uint64(off/pageLen)}

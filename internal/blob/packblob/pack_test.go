@@ -201,22 +201,21 @@ func (g *gated) lend() {
 func TestSlowSourceIsInNobodysWay(t *testing.T) {
 	fsys := vfs.NewMem()
 	e := open(t, fsys)
-	g := &gated{left: 3, asked: make(chan struct{}), gate: make(chan struct{})}
+	g := &gated{left: 2, asked: make(chan struct{}), gate: make(chan struct{})}
 	var slow blob.ID
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		id, n, err := e.Put(t.Context(), 1, 3*blob.PieceLen, g)
-		if err != nil || n != 3*blob.PieceLen {
+		id, n, err := e.Put(t.Context(), 1, 2*blob.PieceLen, g)
+		if err != nil || n != 2*blob.PieceLen {
 			t.Errorf("Put of a slow source = %d, %v; want all and nil", n, err)
 		}
 		slow = id
 	})
 	g.lend()
-	g.lend()
 	<-g.asked // it has room now, and its first pieces
 	var ids []blob.ID
 	for range 4 { // more than a pack
-		ids = append(ids, mustPut(t, e, 1, 200_000)...)
+		ids = append(ids, mustPut(t, e, 1, 100_000)...)
 	}
 	if err := e.Delete(t.Context(), alive(), ids...); err != nil {
 		t.Error(err)
@@ -227,7 +226,7 @@ func TestSlowSourceIsInNobodysWay(t *testing.T) {
 	if err := e.Delete(t.Context(), alive(), ids...); err != nil {
 		t.Error(err)
 	}
-	if got, err := get(t.Context(), e, slow, true); err != nil || len(got) != 3*blob.PieceLen {
+	if got, err := get(t.Context(), e, slow, true); err != nil || len(got) != 2*blob.PieceLen {
 		t.Errorf("blob of the slow source: %d bytes, %v", len(got), err)
 	}
 	e.Settle(slow)
@@ -247,8 +246,8 @@ func TestPacksAreOfLimitedLength(t *testing.T) {
 	for range 40 {
 		count[file(mustPut(t, e, 1, 60_000)[0])]++
 	}
-	if len(count) != 5 { // 8 × 60 KiB in 512 KiB
-		t.Errorf("40 blobs of 60,000 bytes are in %d packs of 512 KiB; want 5", len(count))
+	if len(count) != 10 { // 4 × 60 KiB in 256 KiB
+		t.Errorf("40 blobs of 60,000 bytes are in %d packs of 256 KiB; want 10", len(count))
 	}
 	for name := range count {
 		if fi, err := fsys.Stat(name); err != nil || fi.Size() > small.PackLen {
@@ -265,17 +264,60 @@ func TestPacksAreOfLimitedLength(t *testing.T) {
 	closeEngine(t, e)
 }
 
+// TestEmptyPackGoesOnceItIsFull deletes what is in a pack while more may be added to it.
+func TestEmptyPackGoesOnceItIsFull(t *testing.T) {
+	fsys := vfs.NewMem()
+	e := open(t, fsys)
+	for range 20 {
+		ids := mustPut(t, e, 1, 100_000)
+		if err := e.Delete(t.Context(), alive(), ids...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := packs(t, fsys); len(got) != 1 {
+		t.Errorf("packs after all was deleted: %v; want the current one", got)
+	}
+	// Where one is not settled, the pack stays.
+	id, _, err := e.Put(t.Context(), 1, 5, blob.Read(strings.NewReader("first")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		ids := mustPut(t, e, 1, 100_000)
+		if err := e.Delete(t.Context(), alive(), ids...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := get(t.Context(), e, id, true); err != nil || string(got) != "first" {
+		t.Errorf("blob that is not settled: %q, %v; want what was put", got, err)
+	}
+	e.Settle(id)
+	if err := e.Delete(t.Context(), alive(id)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := get(t.Context(), e, id, true); err != nil || string(got) != "first" {
+		t.Errorf("blob that is settled: %q, %v; want what was put", got, err)
+	}
+	if err := e.Delete(t.Context(), alive(), id); err != nil {
+		t.Fatal(err)
+	}
+	if got := packs(t, fsys); len(got) != 1 {
+		t.Errorf("packs after all was deleted: %v; want the current one", got)
+	}
+	closeEngine(t, e)
+}
+
 func TestFewFilesStayOpen(t *testing.T) {
 	fsys := errfs.New(vfs.NewMem())
 	e := open(t, fsys)
 	var ids []blob.ID
 	for range 10 {
-		ids = append(ids, mustPut(t, e, 1, 300<<10)...)
+		ids = append(ids, mustPut(t, e, 1, 140<<10)...)
 	}
 	var readers []io.Closer
 	for round := range 3 {
 		for _, id := range ids {
-			wantBlob(t, e, id, 0, 300<<10)
+			wantBlob(t, e, id, 0, 140<<10)
 			if round == 1 {
 				r, err := e.Open(t.Context(), id, 0, -1)
 				if err != nil {

@@ -112,10 +112,11 @@ func (e *Engine) Close() error {
 	}
 	e.active.Wait()
 	var errs []error
-	for _, w := range e.writers {
+	for epoch, w := range e.writers {
 		if t := w.takeCurrent(); t != nil {
 			errs = append(errs, t.retire())
 		}
+		_ = e.fs.Remove(e.epochDir(epoch)) // fails if it is not empty
 	}
 	return errors.Join(append(errs, e.files.close())...)
 }
