@@ -40,7 +40,7 @@ func (s setup) powerLoss(t *testing.T, seed uint64, day func(*store.Store, *stor
 	disk, l := vfs.NewCrashableMem(), newLedger()
 	fsys := errfs.New(disk)
 	percent := []int{0, 50, 100}[r.IntN(3)]
-	hook, now := cutAt(1+r.Int64N(3000), func() {
+	hook, now := cutAt(1+r.Int64N(900), func() {
 		saved = l.copy() // before the copy of the disk: what was told by now must be in it
 		lost = disk.PowerLoss(percent, seed)
 		count(t, "losses of power", 1)
@@ -120,11 +120,12 @@ func TestDiskErrors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fsys.SetHook(errfs.FailAt(fsys.Calls()+1+r.Int64N(2000), r.IntN(2) == 0))
+		fsys.SetHook(errfs.FailAt(fsys.Calls()+1+r.Int64N(700), r.IntN(2) == 0))
 		if err := work(ctx, b, l, seed, 40); errors.Is(err, errWrong) {
 			t.Error(err)
 		}
 		count(t, "faults", 1)
+		count(t, "calls of the file system", int(fsys.Calls()))
 		after := disk.PowerLoss([]int{0, 100}[r.IntN(2)], seed)
 		_ = h.close() // a store whose disk has failed may not close cleanly
 		s.evening(t, after, l)

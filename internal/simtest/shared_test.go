@@ -71,7 +71,7 @@ func (w *world) decide(t *testing.T) {
 func TestSharedKeys(t *testing.T) {
 	eachDay(t, func(t *testing.T, seed uint64) {
 		fsys := errfs.New(vfs.NewCrashableMem())
-		if seed%2 == 0 {
+		if seed%3 > 0 {
 			fsys.SetHook(stalls(seed))
 		}
 		h, b, err := setupOf(seed).morning(t.Context(), fsys)
@@ -113,7 +113,7 @@ func TestSharedKeysInDisasters(t *testing.T) {
 		w := newWorld(nil, sharedKeys)
 		s := setupOf(seed)
 		for n := range uint64(3) {
-			l := &life{t: t, setup: s, world: w, disk: disk, seed: seed + n<<32, at: 1 + r.Int64N(1500), percent: []int{0, 50, 100}[r.IntN(3)]}
+			l := &life{t: t, setup: s, world: w, disk: disk, seed: seed + n<<32, at: 1 + r.Int64N(900), percent: []int{0, 50, 100}[r.IntN(3)]}
 			disk, w = []func() (*vfs.Mem, *world){l.powerLoss, l.kill, l.fault}[r.IntN(3)]()
 		}
 		h, b, err := s.morning(t.Context(), disk)
@@ -189,6 +189,7 @@ func (l *life) powerLoss() (*vfs.Mem, *world) {
 		}
 	}
 	count(l.t, "losses of power", 1)
+	count(l.t, "calls of the file system", int(fsys.Calls()))
 	fork.Crash()
 	return lost, l.world.after(nil, fork)
 }
@@ -226,4 +227,5 @@ func (l *life) fail(hook errfs.Hook) {
 		_ = h.close() // a store whose disk has failed may not close cleanly
 	}
 	l.world.history.Crash()
+	count(l.t, "calls of the file system", int(fsys.Calls()))
 }

@@ -119,7 +119,7 @@ func (s setup) openSmall(ctx context.Context, fsys vfs.FS) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := packblob.Open(fsys, packsDir, packblob.Options{PackLen: 1 << 20, OwnLen: 150_000, OpenPacks: 2})
+	b, err := packblob.Open(fsys, packsDir, packblob.Options{PackLen: 64 << 10, OwnLen: 150_000, OpenPacks: 2})
 	if err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
