@@ -307,6 +307,65 @@ func TestEmptyPackGoesOnceItIsFull(t *testing.T) {
 	closeEngine(t, e)
 }
 
+// TestEmptyPackGoesInTheEnd fails to find out at first whether anything lives in a pack that was emptied while more could be
+// added to it.
+func TestEmptyPackGoesInTheEnd(t *testing.T) {
+	fsys := errfs.New(vfs.NewMem())
+	e := open(t, fsys)
+	ids := mustPut(t, e, 1, 100_000, 100_000)
+	if err := e.Delete(t.Context(), alive(), ids...); err != nil {
+		t.Fatal(err)
+	}
+	next := mustPut(t, e, 1, 100_000)[0] // the pack is full
+	broken := errors.New("cannot tell")
+	if err := e.Delete(t.Context(), func(blob.ID) (blob.ID, bool, error) { return blob.ID{}, false, broken }); !errors.Is(err, broken) {
+		t.Errorf("Delete where live fails = %v; want its error", err)
+	}
+	fsys.SetHook(func(op errfs.Op) error {
+		if op.Kind == "remove" {
+			return errfs.ErrInjected
+		}
+		return nil
+	})
+	if err := e.Delete(t.Context(), alive(next)); !errors.Is(err, errfs.ErrInjected) {
+		t.Errorf("Delete where a file cannot be removed = %v; want that error", err)
+	}
+	fsys.SetHook(nil)
+	if err := e.Delete(t.Context(), alive(next)); err != nil {
+		t.Errorf("Delete again = %v; want nil", err)
+	}
+	if got := packs(t, fsys); len(got) != 1 {
+		t.Errorf("packs: %v; want that with the blob that lives", got)
+	}
+	closeEngine(t, e)
+}
+
+// TestReaderOutlivesItsPack reads on while the pack goes.
+func TestReaderOutlivesItsPack(t *testing.T) {
+	fsys := errfs.New(vfs.NewMem())
+	e := open(t, fsys)
+	id := mustPut(t, e, 1, 200_000)[0]
+	r, err := e.Open(t.Context(), id, 0, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := fsys.OpenFiles()
+	if err := e.Delete(t.Context(), alive(), id); err != nil {
+		t.Fatal(err)
+	}
+	wantAbsent(t, e, id)
+	if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, content(0, 200_000)) {
+		t.Errorf("read of %d bytes, %v; want all", len(got), err)
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+	if got := fsys.OpenFiles(); got != files-1 {
+		t.Errorf("%d files are open; want %d, without that which is gone", got, files-1)
+	}
+	closeEngine(t, e)
+}
+
 func TestFewFilesStayOpen(t *testing.T) {
 	fsys := errfs.New(vfs.NewMem())
 	e := open(t, fsys)
