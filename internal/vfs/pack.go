@@ -37,8 +37,7 @@ type Pack interface {
 	Size() (int64, error)
 
 	// View calls use with n bytes from off, which are valid only during the call and not to be changed. A range that
-	// is not in the file is io.ErrUnexpectedEOF. A disk that fails to read is an error
-	// here, even if that shows only when use touches the bytes: use must hold no lock then.
+	// is not in the file is io.ErrUnexpectedEOF, and a disk that fails to read is an error of its own; use is not called then.
 	//
 	// A view takes n bytes of memory as long as it lasts. 64 KiB are enough for the full speed.
 	View(off, n int64, use func([]byte) error) error
