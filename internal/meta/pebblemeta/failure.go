@@ -13,7 +13,7 @@ type failure struct {
 	fatal func(error)
 	once  sync.Once
 	cause atomic.Pointer[error]
-	done  chan struct{} // closed when cause is set
+	done  chan struct{} // closed when fatal knows cause
 }
 
 func (f *failure) init(fatal func(error)) {
@@ -21,15 +21,15 @@ func (f *failure) init(fatal func(error)) {
 	f.done = make(chan struct{})
 }
 
-// set ends the engine. The first cause counts.
+// set ends the engine. The first cause counts. Nothing is written from here on, and no outcome is told before fatal has returned.
 func (f *failure) set(cause error) {
 	f.once.Do(func() {
 		err := fmt.Errorf("metadata engine has failed: %w", cause)
 		f.cause.Store(&err)
-		close(f.done)
 		if f.fatal != nil {
 			f.fatal(err)
 		}
+		close(f.done)
 	})
 }
 
@@ -51,7 +51,10 @@ func (f *failure) after(err error) error {
 }
 
 // unknown is the outcome of a change that was under way when the engine failed.
-func (f *failure) unknown() error { return fmt.Errorf("%w: %w", meta.ErrUnknown, f.err()) }
+func (f *failure) unknown() error {
+	<-f.done
+	return fmt.Errorf("%w: %w", meta.ErrUnknown, f.err())
+}
 
 // guard returns what call returns, or the failure if that comes first: parts of Pebble
 // wait for ever for a goroutine that a fatal error has stopped.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/oisproject/ois/internal/meta"
 	"github.com/oisproject/ois/internal/meta/pebblemeta"
@@ -34,7 +35,11 @@ func TestFailedLogEndsEngine(t *testing.T) {
 	mem := vfs.NewCrashableMem()
 	fsys := errfs.New(mem)
 	var fatal []error
-	e, err := pebblemeta.Open(pebblemeta.Options{FS: fsys, Dir: dir, Fatal: func(err error) { fatal = append(fatal, err) }})
+	slow := func(err error) {
+		time.Sleep(20 * time.Millisecond) // the outcome must wait for this
+		fatal = append(fatal, err)
+	}
+	e, err := pebblemeta.Open(pebblemeta.Options{FS: fsys, Dir: dir, Fatal: slow})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -68,7 +68,7 @@ type Options struct {
 	Dir string // made if missing; required
 
 	// Fatal is called once when the engine can promise nothing any more, see the package comment.
-	// It should end the process. Nil means that the engine only refuses every call.
+	// It should end the process; no change that was under way has its outcome before it returns. Nil means that the engine only refuses every call.
 	Fatal func(error)
 
 	Logger        *slog.Logger // nil means no log
