@@ -2,6 +2,7 @@ package pebblemeta
 
 import (
 	"context"
+	"runtime"
 	"slices"
 
 	"github.com/oisproject/ois/internal/meta"
@@ -115,6 +116,7 @@ func (e *Engine) withdraw(w *write) bool {
 
 // lead commits one group and passes the lead on. The caller's own write is the first of the group.
 func (e *Engine) lead() {
+	runtime.Gosched()
 	group := e.take()
 	e.commit(group)
 	for _, w := range group[1:] {
@@ -172,6 +174,7 @@ func (e *Engine) commit(group []*write) {
 		return
 	}
 	if l.wrote {
-		e.current.publish(e.db.NewSnapshot()) // commit: from here on the group is visible
+		n := e.cache.committed(l.changed)
+		e.current.publish(e.db.NewSnapshot(), n) // commit: from here on the group is visible
 	}
 }

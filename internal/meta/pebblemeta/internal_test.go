@@ -398,7 +398,7 @@ func TestCorruptRowIsAnError(t *testing.T) {
 		if err := e.db.Set([]byte(key), []byte(stored), pebble.Sync); err != nil {
 			t.Fatal(err)
 		}
-		e.current.publish(e.db.NewSnapshot())
+		e.current.publish(e.db.NewSnapshot(), 0)
 		s, err := e.Snapshot(t.Context())
 		if err != nil {
 			t.Fatal(err)

@@ -22,6 +22,7 @@ const maxSums = 4096
 // leader to the next together with the lead.
 type leader struct {
 	db    *pebble.DB
+	cache *rowCache
 	group []*write
 	batch *pebble.Batch
 	read  pebble.Reader // what is committed, and what the batch has so far
@@ -29,6 +30,9 @@ type leader struct {
 	began uint64        // rev at the beginning of the batch
 	wrote bool          // the last batch was not empty
 	drops int           // since tables were written for their sake
+
+	changed [][]byte            // keys that the batch sets and drops
+	hashes  map[uint64]struct{} // of changed; what is not in it is as it was before the batch
 
 	// sums holds the sums of counters as they are after the batch. What is in it is stored,
 	// or stands in dirty and is put into the batch at the end.
@@ -51,14 +55,17 @@ type addition struct {
 	n  int64 // the new sum
 }
 
-func (l *leader) init(db *pebble.DB, rev uint64) {
-	l.db, l.rev = db, rev
+func (l *leader) init(db *pebble.DB, cache *rowCache, rev uint64) {
+	l.db, l.cache, l.rev = db, cache, rev
+	l.hashes = make(map[uint64]struct{})
 	l.sums = make(map[string]*sum)
 }
 
 // begin starts a batch for n changes. A lone change needs no index: nothing before it is in the batch.
 func (l *leader) begin(n int) {
 	l.began = l.rev
+	l.changed = l.changed[:0]
+	clear(l.hashes)
 	if n == 1 {
 		l.batch, l.read = l.db.NewBatch(), l.db
 		return
@@ -81,12 +88,12 @@ func (l *leader) add(c *meta.Change) error {
 		l.rev++
 	}
 	for i := range c.Sets {
-		l.forget(c.Sets[i].Key)
+		l.change(c.Sets[i].Key)
 		l.set(c.Sets[i].Key, c.Sets[i].Val)
 	}
 	l.drops += len(c.Drops)
 	for _, k := range c.Drops {
-		l.forget(k)
+		l.change(k)
 		must(l.batch.Delete(k, nil))
 	}
 	for _, a := range l.pending {
@@ -117,11 +124,26 @@ func (l *leader) revision(key []byte) (rev uint64, ok bool, err error) {
 	if _, ok := l.sums[string(key)]; ok {
 		return 0, true, nil
 	}
-	ok, err = view(l.read, key, func(stored []byte) (err error) {
+	decode := func(stored []byte) (err error) {
 		rev, _, err = decodeValue(stored)
 		return err
-	})
+	}
+	if stored, known := l.known(key); known {
+		if stored == nil {
+			return 0, false, nil
+		}
+		return rev, true, decode(stored)
+	}
+	ok, err = view(l.read, key, decode)
 	return rev, ok, err
+}
+
+// known returns what is stored at key, if the cache can tell and the batch has not changed it.
+func (l *leader) known(key []byte) (stored []byte, known bool) {
+	if _, changed := l.hashes[l.cache.hash(key)]; changed {
+		return nil, false
+	}
+	return l.cache.get(key, l.cache.commit.Load())
 }
 
 // prepare finds the new sums of counters, without changing any.
@@ -171,8 +193,10 @@ func (l *leader) note(a addition) {
 	}
 }
 
-// forget drops what is known of a counter whose key is set or dropped.
-func (l *leader) forget(key []byte) {
+// change notes that a key is set or dropped.
+func (l *leader) change(key []byte) {
+	l.changed = append(l.changed, key)
+	l.hashes[l.cache.hash(key)] = struct{}{}
 	if s, ok := l.sums[string(key)]; ok {
 		s.dirty = false
 		delete(l.sums, s.key)
@@ -223,6 +247,7 @@ func (l *leader) finish() {
 	for _, s := range l.dirty {
 		if s.dirty { // else its key was set or dropped later on
 			s.dirty = false
+			l.changed = append(l.changed, []byte(s.key))
 			op := l.batch.SetDeferred(len(s.key), revLen+counterLen)
 			copy(op.Key, s.key)
 			binary.BigEndian.PutUint64(op.Value, 0)

@@ -95,6 +95,7 @@ type Engine struct {
 	leader leader // used by the one that leads
 
 	current current
+	cache   rowCache
 
 	closing  chan struct{} // closed when Close begins
 	closeMu  sync.Mutex    // held by Close
@@ -145,8 +146,9 @@ func (e *Engine) openLocked(o Options) (err error) {
 		close(e.closing)
 		return errors.Join(err, e.db.Close())
 	}
-	e.leader.init(e.db, rev)
-	e.current.publish(e.db.NewSnapshot())
+	e.cache.init()
+	e.leader.init(e.db, &e.cache, rev)
+	e.current.publish(e.db.NewSnapshot(), 0)
 	return nil
 }
 
@@ -201,7 +203,7 @@ func (e *Engine) Snapshot(ctx context.Context) (meta.Snapshot, error) {
 	if p == nil {
 		return nil, meta.ErrClosed
 	}
-	return &snapshot{published: p}, nil
+	return &snapshot{published: p, cache: &e.cache}, nil
 }
 
 // Close implements meta.Engine. While a snapshot is open it returns an error and leaves files and lock as
@@ -223,7 +225,7 @@ func (e *Engine) Close() error {
 
 func (e *Engine) close() error {
 	e.active.Wait()
-	e.current.publish(nil)
+	e.current.publish(nil, 0)
 	if n := e.current.open.Load(); n > 0 {
 		return fmt.Errorf("close metadata: %d snapshots are open", n)
 	}
@@ -235,6 +237,7 @@ func (e *Engine) close() error {
 // last reference: one is the engine's own as long as it is the current one.
 type published struct {
 	snap *pebble.Snapshot
+	n    uint64 // of the commit before it, see rowCache
 	refs atomic.Int64
 	open *atomic.Int64 // of current
 }
@@ -265,11 +268,11 @@ func (c *current) acquire() *published {
 	return c.p
 }
 
-// publish makes s the current snapshot; nil means none.
-func (c *current) publish(s *pebble.Snapshot) {
+// publish makes s, with what commit n has written, the current snapshot; nil means none.
+func (c *current) publish(s *pebble.Snapshot, n uint64) {
 	var next *published
 	if s != nil {
-		next = &published{snap: s, open: &c.open}
+		next = &published{snap: s, n: n, open: &c.open}
 		next.refs.Store(1)
 		c.open.Add(1)
 	}

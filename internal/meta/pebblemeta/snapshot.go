@@ -15,6 +15,7 @@ import (
 // A snapshot is a meta.Snapshot. What it returns are copies.
 type snapshot struct {
 	published *published
+	cache     *rowCache
 	closed    atomic.Bool
 
 	mu   sync.Mutex
@@ -29,27 +30,39 @@ func (s *snapshot) Get(key []byte) (row meta.Row, ok bool, err error) {
 	if isOwn(key) {
 		return meta.Row{}, false, nil
 	}
+	n := s.published.n
+	if stored, known := s.cache.get(key, n); known {
+		if stored == nil {
+			return meta.Row{}, false, nil
+		}
+		row, err = decodeRow(s.lend(key, stored))
+		return row, true, err
+	}
+	var keep []byte
 	ok, err = view(s.published.snap, key, func(stored []byte) (err error) {
-		row, err = decodeRow(s.copy(key, stored))
+		keep = bytes.Clone(stored)
+		row, err = decodeRow(s.lend(key, keep))
 		return err
 	})
+	if err == nil {
+		s.cache.put(key, keep, n)
+	}
 	return row, ok, err
 }
 
 // isOwn reports whether the row at key is the engine's own business.
 func isOwn(key []byte) bool { return bytes.Compare(key, firstKey) < 0 }
 
-// copy returns copies of a key and a stored value that live until Close.
-func (s *snapshot) copy(key, stored []byte) (keyCopy, storedCopy []byte) {
-	b := make([]byte, len(key)+len(stored))
-	n := copy(b, key)
-	copy(b[n:], stored)
+// lend returns a copy of key, and stored, to be used until Close.
+func (s *snapshot) lend(key, stored []byte) (keyCopy, lent []byte) {
+	key = bytes.Clone(key)
 	if invariants.Enabled {
+		stored = bytes.Clone(stored)
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.lent = append(s.lent, b)
+		s.lent = append(s.lent, key, stored)
 	}
-	return b[:n:n], b[n:]
+	return key, stored
 }
 
 // MultiGet implements meta.Snapshot.
