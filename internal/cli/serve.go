@@ -76,14 +76,16 @@ func (a *app) serve(ctx context.Context, f *serveFlags) (err error) {
 	if err := f.check(ctx); err != nil {
 		return err
 	}
-	if f.log, err = a.logger(f.logFormat, f.logLevel); err != nil {
+	lines := newLogBuffer(a.Stderr)
+	defer lines.flush()
+	if f.log, err = logger(lines, f.logFormat, f.logLevel); err != nil {
 		return err
 	}
 	r, err := start(ctx, f.runConfig)
 	if err != nil {
 		return err
 	}
-	a.announce(ctx, f, r)
+	a.announce(ctx, f, r, lines)
 	select {
 	case err := <-r.failed:
 		return err // the store is left as it is: after a failure of the disk nothing more is written
@@ -101,7 +103,7 @@ func (a *app) serve(ctx context.Context, f *serveFlags) (err error) {
 }
 
 // announce logs that the server is ready, and shows a person how to use it.
-func (a *app) announce(ctx context.Context, f *serveFlags, r *running) {
+func (a *app) announce(ctx context.Context, f *serveFlags, r *running, lines *logBuffer) {
 	line := []slog.Attr{
 		slog.String("version", readVersion().Version),
 		slog.String("address", baseURL(r.address)), slog.String("data", f.data),
@@ -115,6 +117,7 @@ func (a *app) announce(ctx context.Context, f *serveFlags, r *running) {
 	if r.key.Exposed {
 		f.log.WarnContext(ctx, "other users may read the root key; chmod 600 it", slog.String("file", r.key.File))
 	}
+	lines.flush()
 	if !a.Terminal || r.key.File == "" {
 		return
 	}
@@ -244,7 +247,7 @@ func label(s string) bool {
 }
 
 // logger returns the log of a server.
-func (a *app) logger(format, level string) (*slog.Logger, error) {
+func logger(lines *logBuffer, format, level string) (*slog.Logger, error) {
 	var least slog.Level
 	if err := least.UnmarshalText([]byte(level)); err != nil {
 		return nil, usagef("--log-level %q is not known: want debug, info, warn or error", level)
@@ -252,9 +255,9 @@ func (a *app) logger(format, level string) (*slog.Logger, error) {
 	o := &slog.HandlerOptions{Level: least}
 	switch format {
 	case "text":
-		return slog.New(slog.NewTextHandler(a.Stderr, o)), nil
+		return slog.New(promptHandler{slog.NewTextHandler(lines, o), lines}), nil
 	case "json":
-		return slog.New(slog.NewJSONHandler(a.Stderr, o)), nil
+		return slog.New(promptHandler{slog.NewJSONHandler(lines, o), lines}), nil
 	}
 	return nil, usagef("--log-format %q is not known: want text or json", format)
 }
