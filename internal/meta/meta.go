@@ -57,7 +57,7 @@ type Engine interface {
 }
 
 // A Snapshot reads one consistent cut. It is safe for concurrent use.
-// Slices it returns must not be modified and are valid until Close.
+// Slices it returns must not be modified. Those that Get and MultiGet return stay as they are, also after Close.
 type Snapshot interface {
 	// Get returns the row at key; ok is false if there is none.
 	Get(key []byte) (row Row, ok bool, err error)

@@ -102,11 +102,11 @@ func (o *Object) load(snap meta.Snapshot) error {
 	if err != nil {
 		return o.damaged(err)
 	}
-	o.data = bytes.Clone(data)
+	o.data = data
 	return nil
 }
 
-// data returns the bytes of a small object, as long as the snapshot lives.
+// data returns the bytes of a small object, which must not be modified.
 func (o *objectRow) data(snap meta.Snapshot) ([]byte, error) {
 	row, ok, err := snap.Get(dataKey(o.ref))
 	if err != nil {

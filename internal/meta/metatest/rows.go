@@ -180,7 +180,7 @@ func testSlicesLiveUntilClose(t *testing.T, s *store) {
 	})
 }
 
-// testCallerKeepsSlices checks that slices of a change and of calls may be used again once the call is over.
+// testCallerKeepsSlices checks that slices of a change and of calls may be used again once the call is over, and that a row stays what it is after Close.
 func testCallerKeepsSlices(t *testing.T, s *store) {
 	key, val := []byte("key"), []byte("val")
 	s.apply(t, &meta.Change{Sets: []meta.KV{{Key: key, Val: val}}})
@@ -188,13 +188,21 @@ func testCallerKeepsSlices(t *testing.T, s *store) {
 	s.apply(t, &meta.Change{Adds: []meta.Delta{{Key: n, N: 1}}})
 	copy(val, "xxx")
 	copy(n, "xxx")
+	var row meta.Row
 	s.view(t, func(snap meta.Snapshot) {
-		row, ok, err := snap.Get(key)
-		copy(key, "xxx")
-		if err != nil || !ok || string(row.Key) != "key" || string(row.Val) != "val" {
-			t.Errorf("Get = %q, %q, %t, %v; want key, val", row.Key, row.Val, ok, err)
+		var ok bool
+		var err error
+		if row, ok, err = snap.Get(key); err != nil || !ok {
+			t.Errorf("Get = %t, %v; want a row", ok, err)
 		}
 	})
+	copy(key, "xxx")
+	for range 100 {
+		s.set(t, "key", "other")
+	}
+	if string(row.Key) != "key" || string(row.Val) != "val" {
+		t.Errorf("a row has become %q, %q; want key, val", row.Key, row.Val)
+	}
 	s.apply(t, &meta.Change{Adds: []meta.Delta{delta("num", 1)}})
 	if got := s.count(t, "num"); got != 2 {
 		t.Errorf("counter = %d; want 2", got)

@@ -3,7 +3,6 @@ package pebblemeta
 import (
 	"bytes"
 	"fmt"
-	"sync"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -17,9 +16,6 @@ type snapshot struct {
 	published *published
 	cache     *rowCache
 	closed    atomic.Bool
-
-	mu   sync.Mutex
-	lent [][]byte // what Close scribbles on if invariants are checked; guarded by mu
 }
 
 // Get implements meta.Snapshot.
@@ -35,13 +31,13 @@ func (s *snapshot) Get(key []byte) (row meta.Row, ok bool, err error) {
 		if stored == nil {
 			return meta.Row{}, false, nil
 		}
-		row, err = decodeRow(s.lend(key, stored))
+		row, err = decodeRow(bytes.Clone(key), stored)
 		return row, true, err
 	}
 	var keep []byte
 	ok, err = view(s.published.snap, key, func(stored []byte) (err error) {
 		keep = bytes.Clone(stored)
-		row, err = decodeRow(s.lend(key, keep))
+		row, err = decodeRow(bytes.Clone(key), keep)
 		return err
 	})
 	if err == nil {
@@ -52,18 +48,6 @@ func (s *snapshot) Get(key []byte) (row meta.Row, ok bool, err error) {
 
 // isOwn reports whether the row at key is the engine's own business.
 func isOwn(key []byte) bool { return bytes.Compare(key, firstKey) < 0 }
-
-// lend returns a copy of key, and stored, to be used until Close.
-func (s *snapshot) lend(key, stored []byte) (keyCopy, lent []byte) {
-	key = bytes.Clone(key)
-	if invariants.Enabled {
-		stored = bytes.Clone(stored)
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.lent = append(s.lent, key, stored)
-	}
-	return key, stored
-}
 
 // MultiGet implements meta.Snapshot.
 func (s *snapshot) MultiGet(keys [][]byte) ([]meta.Row, error) {
@@ -147,13 +131,6 @@ func visitRow(it *pebble.Iterator, visit func(meta.Row) (seek []byte, stop bool)
 func (s *snapshot) Close() error {
 	if s.closed.Swap(true) {
 		return meta.ErrClosed
-	}
-	if invariants.Enabled {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		for _, b := range s.lent {
-			invariants.Scribble(b)
-		}
 	}
 	s.published.release()
 	return nil
