@@ -232,15 +232,15 @@ func lend(b []byte, piece int, end error) blob.Source {
 type lender struct {
 	left  []byte
 	piece []byte
+	lent  int // bytes of piece
 	end   error
 }
 
 // Next implements blob.Source.
 func (l *lender) Next() ([]byte, error) {
-	for i := range l.piece {
-		l.piece[i] = 0xdb
-	}
+	copy(l.piece[:l.lent], bytes.Repeat([]byte{0xdb}, l.lent))
 	n := copy(l.piece, l.left)
+	l.lent = n
 	l.left = l.left[n:]
 	if n == 0 {
 		return nil, l.end

@@ -11,10 +11,10 @@ import (
 
 // Collect is that of blob.Engine. It removes nothing before it knows what to remove.
 func (e *Engine) Collect(ctx context.Context, epoch uint32, live blob.Live, dry bool) (bytes int64, err error) {
-	if err := e.enter(ctx); err != nil {
+	if err := e.gate.Enter(ctx); err != nil {
 		return 0, err
 	}
-	defer e.leave()
+	defer e.gate.Leave()
 	var dead []blob.ID
 	at := cursor{live: live}
 	err = e.enumerate(ctx, epoch, func(id blob.ID) error {

@@ -14,10 +14,10 @@ import (
 // When it returns nil, the copy survives a power failure. The directory is made if anything is copied. A file that is there
 // already is an error matching fs.ErrExist.
 func (e *Engine) CopyTo(ctx context.Context, dst vfs.FS, dir string, live blob.Live) error {
-	if err := e.enter(ctx); err != nil {
+	if err := e.gate.Enter(ctx); err != nil {
 		return err
 	}
-	defer e.leave()
+	defer e.gate.Leave()
 	to := &Engine{fs: dst, root: dst.PathJoin(dir), separator: dst.PathJoin("a", "b")[1]}
 	last := "" // directory of the blob before
 	err := each(ctx, live, func(id blob.ID) error {

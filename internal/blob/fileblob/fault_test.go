@@ -16,41 +16,6 @@ import (
 	"github.com/oisproject/ois/internal/vfs/errfs"
 )
 
-// faults calls test for n = 1, 2, … with a file system that fails call n, alone and with all later ones, until
-// no call is failed any more.
-func faults(t *testing.T, test func(t *testing.T, mem *vfs.Mem, fsys *errfs.FS, fail func())) {
-	for _, rest := range []bool{false, true} {
-		t.Run(fmt.Sprintf("rest=%t", rest), func(t *testing.T) {
-			for n := int64(1); ; n++ {
-				mem := vfs.NewCrashableMem()
-				fsys := errfs.New(mem)
-				var last int64
-				test(t, mem, fsys, func() {
-					last = fsys.Calls() + n
-					fsys.SetHook(errfs.FailAt(last, rest))
-				})
-				if t.Failed() {
-					t.Fatalf("when call %d failed", n)
-				}
-				if fsys.OpenFiles() != 0 {
-					t.Fatalf("call %d failed: %d files stay open", n, fsys.OpenFiles())
-				}
-				if fsys.Calls() < last {
-					return
-				}
-			}
-		})
-	}
-}
-
-// wantInjected checks that a call fails only when it was made to, and says so.
-func wantInjected(t *testing.T, what string, err error) {
-	t.Helper()
-	if err != nil && !errors.Is(err, errfs.ErrInjected) {
-		t.Errorf("%s = %v; want nil or ErrInjected", what, err)
-	}
-}
-
 func TestOpenFault(t *testing.T) {
 	for _, size := range []int{0, 100, 200_000} {
 		faults(t, func(t *testing.T, _ *vfs.Mem, fsys *errfs.FS, fail func()) {

@@ -20,7 +20,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"sync"
 
 	"github.com/oisproject/ois/internal/blob"
 	"github.com/oisproject/ois/internal/vfs"
@@ -32,9 +31,7 @@ type Engine struct {
 	root      string
 	separator byte // between the elements of a name
 
-	mu     sync.Mutex
-	closed bool           // guarded by mu
-	active sync.WaitGroup // calls under way
+	gate blob.Gate
 }
 
 // Open opens the engine in a directory. If there is none, that is an error matching fs.ErrNotExist.
@@ -53,42 +50,16 @@ func Open(fsys vfs.FS, dir string) (*Engine, error) {
 	}, nil
 }
 
-// enter begins a call; leave ends it.
-func (e *Engine) enter(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed {
-		return blob.ErrClosed
-	}
-	e.active.Add(1)
-	return nil
-}
-
-func (e *Engine) leave() { e.active.Done() }
-
 // Close is that of blob.Engine.
-func (e *Engine) Close() error {
-	e.mu.Lock()
-	again := e.closed
-	e.closed = true
-	e.mu.Unlock()
-	if again {
-		return blob.ErrClosed
-	}
-	e.active.Wait()
-	return nil
-}
+func (e *Engine) Close() error { return e.gate.Close() }
 
 // Delete is that of blob.Engine. It tries all ids, also after an error. Since each has a file of
 // its own, nobody is asked what else lives.
 func (e *Engine) Delete(ctx context.Context, _ blob.Live, ids ...blob.ID) error {
-	if err := e.enter(ctx); err != nil {
+	if err := e.gate.Enter(ctx); err != nil {
 		return err
 	}
-	defer e.leave()
+	defer e.gate.Leave()
 	ids = slices.SortedFunc(slices.Values(ids), blob.ID.Compare) // those of a directory together
 	var errs []error
 	for i, id := range ids {

@@ -12,11 +12,20 @@ import (
 	"testing"
 
 	"github.com/oisproject/ois/internal/blob"
+	"github.com/oisproject/ois/internal/blob/blobtest"
 	"github.com/oisproject/ois/internal/blob/fileblob"
 	"github.com/oisproject/ois/internal/vfs"
 )
 
 const root = "data/blobs"
+
+// What the tests of engines share.
+var (
+	faults       = blobtest.Faults
+	wantInjected = blobtest.WantInjected
+	get          = blobtest.Get
+	alive        = blobtest.Alive
+)
 
 func id(epoch uint32, seq uint64) blob.ID { return blob.ID{Epoch: epoch, Seq: seq} }
 
@@ -57,33 +66,6 @@ func overwrite(t testing.TB, fsys vfs.FS, id blob.ID, b []byte) {
 	name := file(id)
 	if err := errors.Join(vfs.MkdirAll(fsys, fsys.PathDir(name), 0o700), vfs.WriteFile(fsys, name, b, 0o600)); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// get returns a whole blob, read in one of two ways.
-func get(ctx context.Context, e *fileblob.Engine, id blob.ID, writeTo bool) ([]byte, error) {
-	r, err := e.Open(ctx, id, 0, -1)
-	if err != nil {
-		return nil, err
-	}
-	var buf bytes.Buffer
-	if writeTo {
-		_, err = r.(io.WriterTo).WriteTo(&buf)
-	} else {
-		_, err = io.Copy(&buf, struct{ io.Reader }{r})
-	}
-	return buf.Bytes(), errors.Join(err, r.Close())
-}
-
-// alive returns what a store says to which these ids are known.
-func alive(ids ...blob.ID) blob.Live {
-	ids = slices.SortedFunc(slices.Values(ids), blob.ID.Compare)
-	return func(from blob.ID) (blob.ID, bool, error) {
-		i, _ := slices.BinarySearchFunc(ids, from, blob.ID.Compare)
-		if i == len(ids) {
-			return blob.ID{}, false, nil
-		}
-		return ids[i], true, nil
 	}
 }
 

@@ -63,10 +63,10 @@ func (e *Engine) epochDir(epoch uint32) string {
 
 // Epochs is that of blob.Engine. A directory without a blob does not count.
 func (e *Engine) Epochs(ctx context.Context) ([]uint32, error) {
-	if err := e.enter(ctx); err != nil {
+	if err := e.gate.Enter(ctx); err != nil {
 		return nil, err
 	}
-	defer e.leave()
+	defer e.gate.Leave()
 	all, err := e.numbers(e.root, epochDigits)
 	if err != nil {
 		return nil, fmt.Errorf("list epochs: %w", err)

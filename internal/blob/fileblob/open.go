@@ -26,10 +26,10 @@ var buffers = sync.Pool{New: func() any { return new(buffer) }}
 
 // Open is that of blob.Engine. The reader implements io.WriterTo, too.
 func (e *Engine) Open(ctx context.Context, id blob.ID, off, n int64) (io.ReadCloser, error) {
-	if err := e.enter(ctx); err != nil {
+	if err := e.gate.Enter(ctx); err != nil {
 		return nil, err
 	}
-	defer e.leave()
+	defer e.gate.Leave()
 	r, err := e.open(id, off, n)
 	if err != nil {
 		return nil, fmt.Errorf("open blob %s: %w", id, err)

@@ -43,16 +43,10 @@ func (c *cache) init(e *Engine, limit int) {
 // blob.ErrNotExist if there is no such pack.
 func (c *cache) acquire(key packKey) (*pack, error) {
 	p := c.use(key)
-	p.open.Do(func() {
-		p.name = c.e.path(key)
-		p.Pack, p.err = c.e.fs.OpenPack(p.name)
-	})
-	err := p.err
+	err := c.opened(p, c.e.fs.OpenPack)
 	if err == nil {
 		return p, nil
 	}
-	c.forget(key, p)
-	c.release(p)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: there is no %s", blob.ErrNotExist, c.e.path(key))
 	}
@@ -75,18 +69,34 @@ func (c *cache) use(key packKey) *pack {
 	return p
 }
 
-// create makes the file of a new pack, for the caller to use until it calls release.
+// opened opens a pack that is not open yet. If that fails, it ends the use of it.
+func (c *cache) opened(p *pack, open func(name string) (vfs.Pack, error)) error {
+	p.open.Do(func() {
+		p.name = c.e.path(p.key)
+		p.Pack, p.err = open(p.name)
+	})
+	err := p.err
+	if err != nil {
+		c.forget(p.key, p)
+		c.release(p)
+	}
+	return err
+}
+
+// create makes the file of a new pack, for the caller to use until it calls release. Who asks for the pack from now on waits for it.
 func (c *cache) create(key packKey) (*pack, error) {
-	name := c.e.path(key)
-	file, err := c.e.fs.CreatePack(name, fileMode)
+	p := &pack{key: key, users: 1}
+	c.mu.Lock()
+	unused := c.take(key, nil) // somebody may be looking for a file that is not there
+	c.packs[key] = p
+	c.mu.Unlock()
+	if unused != nil {
+		_ = unused.Close() // as in release
+	}
+	err := c.opened(p, func(name string) (vfs.Pack, error) { return c.e.fs.CreatePack(name, fileMode) })
 	if err != nil {
 		return nil, err
 	}
-	p := &pack{Pack: file, key: key, name: name, users: 1}
-	p.open.Do(func() {})
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.packs[key] = p
 	return p, nil
 }
 
@@ -121,21 +131,26 @@ func (c *cache) leave(p *pack) *pack {
 // forget makes the next acquire open the file anew. If p is not nil, it is about that pack only.
 func (c *cache) forget(key packKey, p *pack) {
 	c.mu.Lock()
+	unused := c.take(key, p)
+	c.mu.Unlock()
+	if unused != nil {
+		_ = unused.Close() // as in release
+	}
+}
+
+// take does what forget does, with mu held. It returns a pack that is to be closed now, or nil.
+func (c *cache) take(key packKey, p *pack) (unused *pack) {
 	known := c.packs[key]
 	if known == nil || p != nil && p != known {
-		c.mu.Unlock()
-		return
+		return nil
 	}
 	delete(c.packs, key)
 	known.gone = true
-	unused := known.next != nil
-	if unused {
-		known.unlink()
+	if known.next == nil {
+		return nil // its last user closes it
 	}
-	c.mu.Unlock()
-	if unused {
-		_ = known.Close() // as in release
-	}
+	known.unlink()
+	return known
 }
 
 // close closes the files that nobody uses; the others are closed when they are released.

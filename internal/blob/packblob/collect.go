@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 
 	"github.com/oisproject/ois/internal/blob"
 	"github.com/oisproject/ois/internal/vfs"
@@ -14,10 +13,10 @@ import (
 // Collect implements blob.Engine. It looks only at what live names: other bytes of a pack may look like a blob, and be those of
 // a user.
 func (e *Engine) Collect(ctx context.Context, epoch uint32, live blob.Live, dry bool) (bytes int64, err error) {
-	if err := e.enter(ctx); err != nil {
+	if err := e.gate.Enter(ctx); err != nil {
 		return 0, err
 	}
-	defer e.leave()
+	defer e.gate.Leave()
 	if e.written(epoch) != nil {
 		return 0, fmt.Errorf("collect epoch %d: it has not ended", epoch)
 	}
@@ -92,61 +91,74 @@ func (c *collector) next(from blob.ID) (id blob.ID, ok bool, err error) {
 
 // remove removes the pack.
 func (c *collector) remove() error {
-	fi, err := c.e.fs.Stat(c.e.path(c.key))
-	if errors.Is(err, fs.ErrNotExist) {
+	n, err := c.taken()
+	if errors.Is(err, blob.ErrNotExist) {
 		return nil // deleted since it was listed
 	}
-	if err != nil {
-		return err
-	}
-	if !c.dry {
+	if err == nil && !c.dry {
 		err = c.e.unlink(c.key)
 	}
 	if err == nil {
-		c.bytes += fi.Size()
+		c.bytes += n
 	}
 	return err
+}
+
+// taken returns the bytes that the pack takes on the disk: many of its blobs may have been deleted before.
+func (c *collector) taken() (int64, error) {
+	p, err := c.e.files.acquire(c.key)
+	if err != nil {
+		return 0, err
+	}
+	defer c.e.files.release(p)
+	size, err := p.Size()
+	if err != nil || size > c.e.opt.PackLen {
+		return size, err // one blob has it all, so there are no holes
+	}
+	return p.used(c.ctx, 0, size)
 }
 
 // gaps frees what lies between the live blobs, the first of which is id, and behind them. Where a live blob ends
 // that cannot be found, nobody knows: all up to the next one stays.
 func (c *collector) gaps(id blob.ID) error {
+	size, err := c.pack.Size() // it may have lost its end, with blobs that should live
+	if err != nil {
+		return err
+	}
 	end := int64(0) // of the live blobs so far
 	known := true   // whether they end there
 	for ok := true; ok; {
 		start := offsetOf(id)
-		if known && start > end {
-			if err := c.free(end, start); err != nil {
+		if known {
+			if err := c.free(end, min(start, size)); err != nil {
 				return err
 			}
 		}
-		size, err := c.pack.sizeOf(id)
-		known = err == nil
-		switch {
-		case known:
-			end = max(end, start+roomFor(size))
-		case !errors.Is(err, blob.ErrCorrupt) && !errors.Is(err, blob.ErrNotExist):
+		var n int64
+		if n, known, err = c.pack.sizeOf(id); err != nil {
 			return err
+		}
+		if known {
+			end = max(end, start+roomFor(n))
 		}
 		if id, ok, err = c.next(after(id)); err != nil {
 			return err
 		}
 	}
-	size, err := c.pack.Size()
-	if err != nil {
-		return err
-	}
-	if known && end < size {
+	if known {
 		err = c.free(end, size)
 	}
 	if err == nil && !c.dry {
-		_ = c.pack.PunchHole(max(end, size), reserveStep) // what a crash has left reserved
+		_ = c.pack.PunchHole(wholePages(size), reserveStep) // what a crash has left reserved
 	}
 	return err
 }
 
 // free gives back the room of some pages.
 func (c *collector) free(from, to int64) error {
+	if from >= to {
+		return nil
+	}
 	n, err := c.pack.used(c.ctx, from, to)
 	if err == nil && !c.dry {
 		err = c.pack.PunchHole(from, to-from)
@@ -162,7 +174,7 @@ func (c *collector) free(from, to int64) error {
 
 var zeros [pageLen]byte
 
-// used returns the bytes of the pages that hold anything but zeros.
+// used returns the bytes of the pages that hold anything but zeros, or cannot be read. The only error is that of ctx.
 func (p *pack) used(ctx context.Context, from, to int64) (n int64, err error) {
 	count := func(b []byte) error {
 		for len(b) > 0 {
@@ -174,13 +186,14 @@ func (p *pack) used(ctx context.Context, from, to int64) (n int64, err error) {
 		}
 		return nil
 	}
-	for from < to && err == nil {
+	for ; from < to; from += chunkLen {
 		if err := ctx.Err(); err != nil {
 			return n, err
 		}
 		step := min(to-from, chunkLen)
-		err = p.View(from, step, count)
-		from += step
+		if p.View(from, step, count) != nil {
+			n += wholePages(step)
+		}
 	}
-	return n, err
+	return n, nil
 }

@@ -14,10 +14,10 @@ import (
 // When it returns nil, the copy survives a power failure. A pack that is there already is an error matching
 // fs.ErrExist; one that is left by an error has part of the blobs.
 func (e *Engine) CopyTo(ctx context.Context, dst vfs.FS, dir string, live blob.Live) error {
-	if err := e.enter(ctx); err != nil {
+	if err := e.gate.Enter(ctx); err != nil {
 		return err
 	}
-	defer e.leave()
+	defer e.gate.Leave()
 	to, err := Open(dst, dir, e.opt)
 	if err != nil {
 		return err

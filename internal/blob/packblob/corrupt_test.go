@@ -13,6 +13,7 @@ import (
 	"github.com/oisproject/ois/internal/blob"
 	"github.com/oisproject/ois/internal/blob/packblob"
 	"github.com/oisproject/ois/internal/vfs"
+	"github.com/oisproject/ois/internal/vfs/errfs"
 )
 
 // bytesOf returns the bytes of the pack that has a blob.
@@ -231,7 +232,7 @@ func TestNewerFormatIsRefused(t *testing.T) {
 func TestForgedBlobIsJustBytes(t *testing.T) {
 	fsys := vfs.NewMem()
 	e := open(t, fsys)
-	b := content(0, 100_000)
+	b := bytes.Clone(content(0, 100_000))
 	var inside []blob.ID
 	for page := uint64(1); page < 20; page += 3 {
 		id := blob.ID{Epoch: 1, Seq: page}
@@ -265,55 +266,140 @@ func TestForgedBlobIsJustBytes(t *testing.T) {
 // TestCollectKeepsWhatItDoesNotKnow damages headers of blobs that live. Where they end nobody knows, so nothing up to
 // the next one may go.
 func TestCollectKeepsWhatItDoesNotKnow(t *testing.T) {
-	sizes := []int{5000, 5000, 5000, 5000, 5000}
-	for damaged := range sizes {
-		fsys := vfs.NewMem()
-		e := open(t, fsys)
-		ids := mustPut(t, e, 1, sizes...)
-		closeEngine(t, e)
-		e = open(t, fsys)
-		header := bytesOf(t, fsys, ids[0])[place(ids[damaged]):][:32]
-		overwrite(t, fsys, ids[0], place(ids[damaged]), make([]byte, 20))
-		live := []blob.ID{ids[damaged]}
-		if damaged+2 < len(ids) {
-			live = append(live, ids[damaged+2])
-		}
-		if _, err := e.Collect(t.Context(), 1, alive(live...), false); err != nil {
-			t.Errorf("Collect: %v", err)
-		}
-		overwrite(t, fsys, ids[0], place(ids[damaged]), header)
-		for i, id := range ids {
-			switch {
-			case i >= damaged && i <= damaged+2:
-				wantBlob(t, e, id, uint64(i), sizes[i])
-			default:
-				wantAbsent(t, e, id)
+	const n, size = 5, 5000
+	for damaged := range n {
+		for name, damage := range damages(blob.ID{Epoch: 1, Seq: uint64(damaged * 2)}) {
+			fsys := vfs.NewMem()
+			e := open(t, fsys)
+			ids := mustPut(t, e, 1, size, size, size, size, size)
+			closeEngine(t, e)
+			e = open(t, fsys)
+			header := bytesOf(t, fsys, ids[0])[place(ids[damaged]):][:32]
+			overwrite(t, fsys, ids[0], place(ids[damaged]), damage)
+			live := []blob.ID{ids[damaged]}
+			if damaged+2 < n {
+				live = append(live, ids[damaged+2])
 			}
+			if _, err := e.Collect(t.Context(), 1, alive(live...), false); err != nil {
+				t.Errorf("Collect where a header is %s: %v", name, err)
+			}
+			overwrite(t, fsys, ids[0], place(ids[damaged]), header)
+			for i, id := range ids {
+				if i >= damaged && i <= damaged+2 {
+					wantBlob(t, e, id, uint64(i), size)
+				} else {
+					wantAbsent(t, e, id)
+				}
+			}
+			closeEngine(t, e)
 		}
-		closeEngine(t, e)
+	}
+}
+
+// damages are what may be in the place of the header of a blob, and does not say where the blob ends.
+func damages(id blob.ID) map[string][]byte {
+	return map[string][]byte{
+		"zeros":          make([]byte, 32),
+		"no magic":       make([]byte, 20),
+		"wrong checksum": append(forge(1, id, 5000)[:20], 1),
+		"another blob":   forge(1, blob.ID{Epoch: id.Epoch, Seq: id.Seq + 1}, 5000),
+		"too many bytes": forge(1, id, 1<<40),
+		"another format": forge(2, id, 5000),
+		"ones":           bytes.Repeat([]byte{0xff}, 32),
 	}
 }
 
 // TestDeleteOfDamagedBlobSpares its neighbours: it goes with its pack.
 func TestDeleteOfDamagedBlobSpares(t *testing.T) {
+	for name, damage := range damages(blob.ID{Epoch: 1, Seq: 1}) {
+		fsys := vfs.NewMem()
+		e := open(t, fsys)
+		ids := mustPut(t, e, 1, 100, 5000, 100)
+		closeEngine(t, e)
+		e = open(t, fsys)
+		overwrite(t, fsys, ids[1], place(ids[1]), damage)
+		before := bytesOf(t, fsys, ids[0])
+		if err := e.Delete(t.Context(), alive(ids[0], ids[2]), ids[1]); err != nil {
+			t.Errorf("Delete of a blob whose header is %s = %v; want nil", name, err)
+		}
+		if !bytes.Equal(bytesOf(t, fsys, ids[0]), before) {
+			t.Errorf("Delete of a blob whose header is %s has changed its pack", name)
+		}
+		if err := e.Delete(t.Context(), alive(), ids[0], ids[2]); err != nil {
+			t.Error(err)
+		}
+		if epochs, err := e.Epochs(t.Context()); err != nil || len(epochs) != 0 {
+			t.Errorf("Epochs after all of a pack was deleted = %v, %v; want none", epochs, err)
+		}
+		closeEngine(t, e)
+	}
+}
+
+// TestCollectOfCutPack collects in a pack that has lost its end, with blobs that should live.
+func TestCollectOfCutPack(t *testing.T) {
 	fsys := vfs.NewMem()
 	e := open(t, fsys)
-	ids := mustPut(t, e, 1, 100, 5000, 100)
+	ids := mustPut(t, e, 1, 5000, 5000, 70_000, 5000)
 	closeEngine(t, e)
-	e = open(t, fsys)
-	overwrite(t, fsys, ids[1], place(ids[1])+20, []byte{1})
-	if err := e.Delete(t.Context(), alive(ids[0], ids[2]), ids[1]); err != nil {
-		t.Errorf("Delete of a blob whose header is damaged = %v; want nil", err)
+	whole := bytesOf(t, fsys, ids[0])
+	pages := func(from, to int) int64 { return int64(max(to-from, 0)+4095) / 4096 * 4096 }
+	for n := 0; n <= len(whole); n += 1000 {
+		replace(t, fsys, ids[0], whole[:n])
+		want := pages(0, min(n, 8192))
+		if n >= 8192+32 { // the header that says where the second blob ends
+			want += pages(16384, min(n, int(place(ids[3]))))
+		}
+		e := open(t, fsys)
+		live := alive(ids[1], ids[3])
+		for _, dry := range []bool{true, false} {
+			if got, err := e.Collect(t.Context(), 1, live, dry); err != nil || got != want {
+				t.Errorf("Collect(dry=%t) of a pack cut to %d = %d, %v; want %d and nil", dry, n, got, err, want)
+			}
+		}
+		if got, err := e.Collect(t.Context(), 1, live, true); err != nil || got != 0 {
+			t.Errorf("Collect again of a pack cut to %d = %d, %v; want 0 and nil", n, got, err)
+		}
+		if got := len(bytesOf(t, fsys, ids[0])); got != n {
+			t.Errorf("pack cut to %d has %d bytes after Collect", n, got)
+		}
+		if n >= 16384 {
+			wantBlob(t, e, ids[1], 1, 5000)
+		}
+		closeEngine(t, e)
 	}
-	wantBlob(t, e, ids[0], 0, 100)
-	wantBlob(t, e, ids[2], 2, 100)
-	if err := e.Delete(t.Context(), alive(), ids[0], ids[2]); err != nil {
-		t.Error(err)
+}
+
+// TestCollectCountsNoHoles collects packs of which most was deleted before.
+func TestCollectCountsNoHoles(t *testing.T) {
+	for _, test := range []struct {
+		deleted    int // blobs
+		unreadable bool
+		want       int64
+	}{{0, false, 212_992}, {2, false, 8192}, {3, false, 0}, {2, true, 212_992}} {
+		fsys := errfs.New(vfs.NewMem())
+		e := open(t, fsys)
+		ids := mustPut(t, e, 1, 100_000, 100_000, 5000)
+		if err := e.Delete(t.Context(), alive(), ids[:test.deleted]...); err != nil {
+			t.Fatal(err)
+		}
+		closeEngine(t, e)
+		e = open(t, fsys)
+		fsys.SetHook(func(op errfs.Op) error {
+			if test.unreadable && op.Kind == "view" {
+				return errfs.ErrInjected
+			}
+			return nil
+		})
+		for _, dry := range []bool{true, false} {
+			if n, err := e.Collect(t.Context(), 1, alive(), dry); err != nil || n != test.want {
+				t.Errorf("%+v: Collect(dry=%t) = %d, %v; want %d and nil", test, dry, n, err, test.want)
+			}
+		}
+		if epochs, err := e.Epochs(t.Context()); err != nil || len(epochs) != 0 {
+			t.Errorf("%+v: Epochs after Collect = %v, %v; want none", test, epochs, err)
+		}
+		closeEngine(t, e)
 	}
-	if epochs, err := e.Epochs(t.Context()); err != nil || len(epochs) != 0 {
-		t.Errorf("Epochs after all of a pack was deleted = %v, %v; want none", epochs, err)
-	}
-	closeEngine(t, e)
 }
 
 func TestStrayFilesAreNamed(t *testing.T) {

@@ -12,13 +12,14 @@ import (
 	"github.com/oisproject/ois/internal/vfs"
 )
 
-// Delete implements blob.Engine. It tries all ids, also after an error. A blob whose header cannot be read keeps its
-// room until its pack goes.
+// Delete implements blob.Engine. It tries all ids, also after an error. A blob whose header is damaged, or of a format that is
+// not known, keeps its room until its pack goes: only the header says how much that is. Where the disk cannot read the
+// header, that is an error, since it may another time.
 func (e *Engine) Delete(ctx context.Context, live blob.Live, ids ...blob.ID) error {
-	if err := e.enter(ctx); err != nil {
+	if err := e.gate.Enter(ctx); err != nil {
 		return err
 	}
-	defer e.leave()
+	defer e.gate.Leave()
 	dead := e.past()
 	for _, id := range ids {
 		dead[packOf(id)] = append(dead[packOf(id)], id)
@@ -117,11 +118,8 @@ func (e *Engine) punch(key packKey, ids []blob.ID) error {
 
 // erase makes a hole of a blob, so that it is not there any more.
 func (p *pack) erase(id blob.ID) error {
-	size, err := p.sizeOf(id)
-	if errors.Is(err, blob.ErrNotExist) || errors.Is(err, blob.ErrCorrupt) {
-		return nil
-	}
-	if err != nil {
+	size, known, err := p.sizeOf(id)
+	if !known || err != nil {
 		return err
 	}
 	err = p.PunchHole(offsetOf(id), roomFor(size))
@@ -151,7 +149,7 @@ func (w *writer) join(key packKey) *tail {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	t := w.tails[key.n]
-	if t == nil || t.err != nil || t.sealed && t.busy == 0 {
+	if t == nil || t.pack == nil || t.err != nil || t.sealed && t.busy == 0 {
 		return nil
 	}
 	t.busy++
@@ -169,9 +167,9 @@ func (e *Engine) afterUnlink(epoch uint32) error {
 	if err != nil {
 		return err
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.writers[epoch] == nil {
+	e.dirs.Lock()
+	defer e.dirs.Unlock()
+	if e.written(epoch) == nil {
 		_ = e.fs.Remove(dir) // fails if it is not empty
 	}
 	return nil

@@ -14,41 +14,6 @@ import (
 	"github.com/oisproject/ois/internal/vfs/errfs"
 )
 
-// faults calls test for n = 1, 2, … with a file system that fails call n, alone and with all later ones, until
-// no call is failed any more.
-func faults(t *testing.T, test func(t *testing.T, mem *vfs.Mem, fsys *errfs.FS, fail func())) {
-	for _, rest := range []bool{false, true} {
-		t.Run(fmt.Sprintf("rest=%t", rest), func(t *testing.T) {
-			for n := int64(1); ; n++ {
-				mem := vfs.NewCrashableMem()
-				fsys := errfs.New(mem)
-				var last int64
-				test(t, mem, fsys, func() {
-					last = fsys.Calls() + n
-					fsys.SetHook(errfs.FailAt(last, rest))
-				})
-				if t.Failed() {
-					t.Fatalf("when call %d failed", n)
-				}
-				if fsys.OpenFiles() != 0 {
-					t.Fatalf("call %d failed: %d files stay open", n, fsys.OpenFiles())
-				}
-				if fsys.Calls() < last {
-					return
-				}
-			}
-		})
-	}
-}
-
-// wantInjected checks that a call fails only when it was made to, and says so.
-func wantInjected(t *testing.T, what string, err error) {
-	t.Helper()
-	if err != nil && !errors.Is(err, errfs.ErrInjected) {
-		t.Errorf("%s = %v; want nil or ErrInjected", what, err)
-	}
-}
-
 func TestPutFault(t *testing.T) {
 	for _, size := range []int{0, 100, 64<<10 + 1, 140 << 10} { // the last one has a pack of its own
 		for _, warm := range []bool{true, false} {
@@ -84,11 +49,13 @@ func TestPutFault(t *testing.T) {
 
 func TestOpenFault(t *testing.T) {
 	for _, size := range []int{0, 100, 200_000, 1200 << 10} {
+		full := vfs.NewMem()
+		e := open(t, full)
+		id := mustPut(t, e, 1, size)[0]
+		closeEngine(t, e)
 		faults(t, func(t *testing.T, _ *vfs.Mem, fsys *errfs.FS, fail func()) {
+			fsys.FS = full // who only reads can share it
 			e := open(t, fsys)
-			id := mustPut(t, e, 1, size)[0]
-			closeEngine(t, e)
-			e = open(t, fsys)
 			fail()
 			got, err := get(t.Context(), e, id, true)
 			wantInjected(t, "read", err)

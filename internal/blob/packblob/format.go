@@ -71,7 +71,10 @@ func chunks(size int64) int64 { return (size + chunkLen - 1) / chunkLen }
 func blobLen(size int64) int64 { return headerLen + size + chunks(size)*sumLen }
 
 // roomFor returns the bytes of the pages of a blob.
-func roomFor(size int64) int64 { return (blobLen(size) + pageLen - 1) / pageLen * pageLen }
+func roomFor(size int64) int64 { return wholePages(blobLen(size)) }
+
+// wholePages returns the bytes of the pages that n bytes are in.
+func wholePages(n int64) int64 { return (n + pageLen - 1) / pageLen * pageLen }
 
 // putHeader writes the header of a blob to the first headerLen bytes of b.
 func putHeader(b []byte, id blob.ID, size int64) {

@@ -33,10 +33,10 @@ func packName(n uint64) string { return fmt.Sprintf("%0*x%s", packDigits, n, pac
 
 // Epochs implements blob.Engine. A directory without a pack does not count.
 func (e *Engine) Epochs(ctx context.Context) ([]uint32, error) {
-	if err := e.enter(ctx); err != nil {
+	if err := e.gate.Enter(ctx); err != nil {
 		return nil, err
 	}
-	defer e.leave()
+	defer e.gate.Leave()
 	names, err := e.list(e.root)
 	if err != nil {
 		return nil, fmt.Errorf("list epochs: %w", err)

@@ -20,7 +20,6 @@ package packblob
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -51,10 +50,11 @@ type Engine struct {
 
 	flushStep int64 // that of the constant; tests have a smaller one
 
+	gate blob.Gate
+	dirs sync.Mutex // held while the directory of an epoch is made or removed
+
 	mu      sync.Mutex
-	closed  bool               // guarded by mu
 	writers map[uint32]*writer // by epoch; guarded by mu
-	active  sync.WaitGroup     // calls under way
 }
 
 var _ blob.Engine = (*Engine)(nil)
@@ -85,32 +85,11 @@ func Open(fsys vfs.FS, dir string, opt Options) (*Engine, error) {
 	return e, nil
 }
 
-// enter begins a call; leave ends it.
-func (e *Engine) enter(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed {
-		return blob.ErrClosed
-	}
-	e.active.Add(1)
-	return nil
-}
-
-func (e *Engine) leave() { e.active.Done() }
-
 // Close implements blob.Engine.
 func (e *Engine) Close() error {
-	e.mu.Lock()
-	again := e.closed
-	e.closed = true
-	e.mu.Unlock()
-	if again {
-		return blob.ErrClosed
+	if err := e.gate.Close(); err != nil {
+		return err
 	}
-	e.active.Wait()
 	var errs []error
 	for epoch, w := range e.writers {
 		if t := w.takeCurrent(); t != nil {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -20,54 +19,53 @@ import (
 // small are options by which a few blobs reach every limit.
 var small = packblob.Options{PackLen: 256 << 10, OwnLen: 136 << 10, OpenPacks: 3}
 
+// TestEngineInMemory runs the suite in a memory that scribbles on what it lends, with limits that its blobs reach.
 func TestEngineInMemory(t *testing.T) {
-	runSuite(t, func(*testing.T) (vfs.FS, string) { return vfs.NewCrashableMem(), "data/blobs" })
+	runSuite(t, small, func(*testing.T) (vfs.FS, string) { return vfs.NewCrashableMem(), root })
 }
 
 func TestEngineOnDisk(t *testing.T) {
-	runSuite(t, func(t *testing.T) (vfs.FS, string) {
-		return vfs.Disk, vfs.Disk.PathJoin(t.TempDir(), "data", "blobs")
-	})
-}
-
-// runSuite runs the suite with the default options, and with small packs.
-func runSuite(t *testing.T, place func(*testing.T) (vfs.FS, string)) {
 	for name, opt := range map[string]packblob.Options{"default": {}, "small": small} {
 		t.Run(name, func(t *testing.T) {
-			blobtest.Run(t, func(t *testing.T) func() (blob.Engine, error) {
-				fsys, dir := place(t)
-				return func() (blob.Engine, error) {
-					e, err := packblob.Open(fsys, dir, opt)
-					if err == nil && opt.PackLen > 0 {
-						packblob.SetFlushStep(e, 128<<10)
-					}
-					return e, err
-				}
+			runSuite(t, opt, func(t *testing.T) (vfs.FS, string) {
+				return vfs.Disk, vfs.Disk.PathJoin(t.TempDir(), "data", "blobs")
 			})
 		})
 	}
 }
 
+func runSuite(t *testing.T, opt packblob.Options, place func(*testing.T) (vfs.FS, string)) {
+	blobtest.Run(t, func(t *testing.T) func() (blob.Engine, error) {
+		fsys, dir := place(t)
+		return func() (blob.Engine, error) {
+			e, err := packblob.Open(fsys, dir, opt)
+			if err == nil && opt.PackLen > 0 {
+				packblob.SetFlushStep(e, 128<<10)
+			}
+			return e, err
+		}
+	})
+}
+
 const root = "data/blobs"
+
+// What the tests of engines share.
+var (
+	faults       = blobtest.Faults
+	wantInjected = blobtest.WantInjected
+	get          = blobtest.Get
+	alive        = blobtest.Alive
+)
 
 // noise is what content takes its bytes from.
 var noise = sync.OnceValue(func() []byte {
-	b := make([]byte, 1<<20)
+	b := make([]byte, 18<<20)
 	_, _ = rand.NewChaCha8([32]byte{7}).Read(b) // never fails
 	return b
 })
 
-// content returns n bytes that differ from those of other seeds.
-func content(seed uint64, n int) []byte {
-	from := noise()
-	start := int(seed * 7919 % uint64(len(from)))
-	b := make([]byte, 0, n)
-	for len(b) < n {
-		b = append(b, from[start:min(len(from), start+n-len(b))]...)
-		start = 0
-	}
-	return b
-}
+// content returns n bytes, 17 MiB at most, that differ from those of other seeds. They are not to be changed.
+func content(seed uint64, n int) []byte { return noise()[seed*7919%(1<<20):][:n:n] }
 
 func open(t testing.TB, fsys vfs.FS) *packblob.Engine {
 	t.Helper()
@@ -108,27 +106,11 @@ func mustPut(t testing.TB, e *packblob.Engine, epoch uint32, sizes ...int) (ids 
 	return ids
 }
 
-// get returns a whole blob, read in one of two ways.
-func get(ctx context.Context, e *packblob.Engine, id blob.ID, writeTo bool) ([]byte, error) {
-	r, err := e.Open(ctx, id, 0, -1)
-	if err != nil {
-		return nil, err
-	}
-	var buf bytes.Buffer
-	if writeTo {
-		_, err = r.(io.WriterTo).WriteTo(&buf)
-	} else {
-		_, err = io.Copy(&buf, struct{ io.Reader }{r})
-	}
-	return buf.Bytes(), errors.Join(err, r.Close())
-}
-
 // wantBlob checks that a blob is what mustPut has put with a seed.
 func wantBlob(t testing.TB, e *packblob.Engine, id blob.ID, seed uint64, n int) {
 	t.Helper()
-	got, err := get(t.Context(), e, id, seed%2 == 0)
-	if err != nil || !bytes.Equal(got, content(seed, n)) {
-		t.Errorf("blob %s: read %d bytes, %v; want the %d that were put", id, len(got), err, n)
+	if err := blobtest.Compare(t.Context(), e, id, seed%2 == 0, content(seed, n)); err != nil {
+		t.Errorf("blob %s: %v; want the %d bytes that were put", id, err, n)
 	}
 }
 
@@ -136,18 +118,6 @@ func wantAbsent(t testing.TB, e *packblob.Engine, id blob.ID) {
 	t.Helper()
 	if _, err := get(t.Context(), e, id, false); !errors.Is(err, blob.ErrNotExist) {
 		t.Errorf("blob %s: %v; want ErrNotExist", id, err)
-	}
-}
-
-// alive returns a Live that names the ids.
-func alive(ids ...blob.ID) blob.Live {
-	ids = slices.SortedFunc(slices.Values(ids), blob.ID.Compare)
-	return func(from blob.ID) (blob.ID, bool, error) {
-		i, _ := slices.BinarySearchFunc(ids, from, blob.ID.Compare)
-		if i == len(ids) {
-			return blob.ID{}, false, nil
-		}
-		return ids[i], true, nil
 	}
 }
 

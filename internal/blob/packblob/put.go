@@ -24,10 +24,10 @@ func (b *buffer) release() {
 
 // Put implements blob.Engine.
 func (e *Engine) Put(ctx context.Context, epoch uint32, size int64, src blob.Source) (blob.ID, int64, error) {
-	if err := e.enter(ctx); err != nil {
+	if err := e.gate.Enter(ctx); err != nil {
 		return blob.ID{}, 0, err
 	}
-	defer e.leave()
+	defer e.gate.Leave()
 	in := pieces{ctx: ctx, src: src, size: size}
 	id, err := e.put(epoch, &in)
 	if err != nil {

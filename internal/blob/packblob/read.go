@@ -21,10 +21,10 @@ const tableChunks = 16
 
 // Open implements blob.Engine. The reader implements io.WriterTo, too.
 func (e *Engine) Open(ctx context.Context, id blob.ID, off, n int64) (io.ReadCloser, error) {
-	if err := e.enter(ctx); err != nil {
+	if err := e.gate.Enter(ctx); err != nil {
 		return nil, err
 	}
-	defer e.leave()
+	defer e.gate.Leave()
 	r, err := e.open(id, off, n)
 	if err != nil {
 		return nil, fmt.Errorf("open blob %s: %w", id, err)
@@ -108,7 +108,7 @@ func (r *reader) init(off, n int64) error {
 
 // readHeader sets the size. It returns an error matching blob.ErrNotExist if nothing was written there.
 func (r *reader) readHeader() error {
-	r.part = partHeader
+	r.part, r.fault = partHeader, nil
 	err := r.pack.View(offsetOf(r.id), headerLen, r.use)
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("%w: %s ends before it", blob.ErrNotExist, r.pack.name)
@@ -119,11 +119,15 @@ func (r *reader) readHeader() error {
 	return nil
 }
 
-// sizeOf returns the bytes of a blob, from its header. Errors are those of readHeader.
-func (p *pack) sizeOf(id blob.ID) (int64, error) {
+// sizeOf returns the bytes of a blob, if there is a header that says it. An error is one of the disk.
+func (p *pack) sizeOf(id blob.ID) (size int64, known bool, err error) {
 	r := newReader(nil, p, id)
-	err := r.readHeader()
-	return r.size, err
+	err = r.readHeader()
+	known = err == nil
+	if r.fault != nil || errors.Is(err, blob.ErrNotExist) {
+		err = nil // the disk has done what it could
+	}
+	return r.size, known, err
 }
 
 // look hands bytes out to dst or w, at most n of them.
@@ -161,11 +165,10 @@ func (r *reader) view(what part, off, n int64) error {
 }
 
 // see is called with what a view is for.
-func (r *reader) see(b []byte) (err error) {
+func (r *reader) see(b []byte) error {
 	switch c := r.chunks; r.part {
 	case partHeader:
-		r.size, err = readHeader(b, r.id)
-		return err
+		r.size, r.fault = readHeader(b, r.id)
 	case partTable:
 		copy(r.table[:], b)
 	case partChunks:

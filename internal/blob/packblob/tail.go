@@ -24,7 +24,7 @@ import (
 // all Puts of the pack that are under way fail, nothing is added to it any more, and what was synced before stays.
 type tail struct {
 	w    *writer
-	pack *pack
+	pack *pack // nil while the file is made, and guarded by w.mu until then
 
 	end    int64 // next free byte; guarded by w.mu
 	ahead  int64 // where that ends which is reserved on the disk; guarded by w.mu
@@ -91,14 +91,22 @@ func (t *tail) retire() error {
 }
 
 // reserveStep is how many bytes of the disk are reserved ahead of those that are written. That makes the
-// syncs of small blobs cheaper by a sixth, and what is written to several packs at once does not mix on the disk.
-const reserveStep = 16 << 20
+// syncs of small blobs cheaper by a sixth, and what is written to several packs at once does not mix on the disk. A pack of its
+// own starts with reserveLeast: a client that stops sending holds about as much room as it has filled.
+const (
+	reserveStep  = 16 << 20
+	reserveLeast = 1 << 20
+)
 
 // reserve is called before something is written that ends at an offset. It takes room on the disk from time to time.
 func (t *tail) reserve(end int64) {
 	t.w.mu.Lock()
 	t.end = max(t.end, end)
-	from, to := t.ahead, min(end+reserveStep, t.limit)
+	step := int64(reserveStep)
+	if !t.shared {
+		step = min(max(end, reserveLeast), reserveStep)
+	}
+	from, to := t.ahead, min(end+step, t.limit)
 	if end <= from || to <= from {
 		t.w.mu.Unlock()
 		return
@@ -115,7 +123,7 @@ func (t *tail) reserve(end int64) {
 
 // giveBack ends the reservation, when nobody writes any more.
 func (t *tail) giveBack() {
-	end := (t.end + pageLen - 1) / pageLen * pageLen
+	end := wholePages(t.end)
 	if t.ahead > end {
 		_ = t.pack.PunchHole(end, t.ahead-end) // it is only room
 	}

@@ -15,9 +15,11 @@ type writer struct {
 	e     *Engine
 	epoch uint32
 
-	mu      sync.Mutex
-	ready   bool             // the directory is durable, and next is known; guarded by mu
-	next    uint64           // number of the next pack; guarded by mu
+	making sync.Mutex // held while the disk makes a pack; who holds mu does not take it
+	ready  bool       // the directory is durable, and next is known; guarded by making
+	next   uint64     // number of the next pack; guarded by making
+
+	mu      sync.Mutex       // never held while the disk works
 	current *tail            // the shared pack that is not full, or nil; guarded by mu
 	tails   map[uint64]*tail // packs, by number, that must stay whatever Live says; guarded by mu
 	open    map[uint64]*tail // where blobs lie, by sequence number, whose fate is not known yet; guarded by mu
@@ -45,72 +47,73 @@ func (e *Engine) written(epoch uint32) *writer {
 
 // share takes n bytes of a shared pack.
 func (w *writer) share(n int64) (place, error) {
-	w.mu.Lock()
-	var full *tail
-	if t := w.current; t != nil && t.end > 0 && t.end+n > w.e.opt.PackLen && w.seal(t) {
-		full = t
+	if p, ok := w.shareCurrent(n); ok {
+		return p, nil
 	}
-	p := place{room: n}
-	t, err := w.currentOrNew()
-	if err == nil {
-		p.t, p.id = t, t.take(n)
+	w.making.Lock()
+	defer w.making.Unlock()
+	if p, ok := w.shareCurrent(n); ok { // somebody else has made one
+		return p, nil
+	}
+	return w.make(&tail{w: w, shared: true, limit: w.e.opt.PackLen}, n)
+}
+
+// shareCurrent takes n bytes of the current pack, if there is one that has them.
+func (w *writer) shareCurrent(n int64) (p place, ok bool) {
+	w.mu.Lock()
+	t := w.current
+	retire := t != nil && t.end > 0 && t.end+n > w.e.opt.PackLen && w.seal(t)
+	if w.current != nil {
+		p, ok = place{t: t, id: t.take(n), room: n}, true
 	}
 	w.mu.Unlock()
-	if full != nil {
-		_ = full.retire() // what was put in it is durable
+	if retire {
+		_ = t.retire() // what was put in it is durable
 	}
-	return p, err
+	return p, ok
 }
 
 // own takes a pack for one blob of at most n bytes.
 func (w *writer) own(n int64) (place, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	t, err := w.make()
-	if err != nil {
+	w.making.Lock()
+	defer w.making.Unlock()
+	return w.make(&tail{w: w, sealed: true, limit: n}, 0)
+}
+
+// make makes the pack of a tail, and takes its first n bytes. It is called with making held: the
+// others go on while the disk works.
+func (w *writer) make(t *tail, n int64) (place, error) {
+	if err := w.prepare(); err != nil {
 		return place{}, err
 	}
-	t.shared, t.sealed, t.limit = false, true, n
-	return place{t: t, id: t.take(0)}, nil
-}
-
-// currentOrNew returns the current pack. It is called with mu held.
-func (w *writer) currentOrNew() (*tail, error) {
-	if w.current != nil {
-		return w.current, nil
-	}
-	t, err := w.make()
-	if err == nil {
-		w.current = t
-	}
-	return t, err
-}
-
-// make makes a pack. It is called with mu held.
-func (w *writer) make() (*tail, error) {
-	if err := w.prepare(); err != nil {
-		return nil, err
-	}
 	if w.next > maxPack {
-		return nil, fmt.Errorf("epoch %d has no number left for a pack", w.epoch)
+		return place{}, fmt.Errorf("epoch %d has no number left for a pack", w.epoch)
 	}
 	key := packKey{w.epoch, w.next}
 	w.next++
+	w.mu.Lock()
+	w.tails[key.n] = t // so that nobody removes the file when it is there
+	w.mu.Unlock()
 	p, err := w.e.files.create(key)
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if err != nil {
-		return nil, err
+		delete(w.tails, key.n)
+		return place{}, err
 	}
-	t := &tail{w: w, pack: p, shared: true, limit: w.e.opt.PackLen}
-	w.tails[key.n] = t
-	return t, nil
+	t.pack = p
+	if t.shared {
+		w.current = t
+	}
+	return place{t: t, id: t.take(n), room: n}, nil
 }
 
-// prepare makes the directory and finds the number of the first pack. It is called with mu held.
+// prepare makes the directory and finds the number of the first pack. It is called with making held.
 func (w *writer) prepare() error {
 	if w.ready {
 		return nil
 	}
-	if err := vfs.Mkdir(w.e.fs, w.e.epochDir(w.epoch), dirMode); err != nil {
+	if err := w.mkdir(); err != nil {
 		return err
 	}
 	keys, err := w.e.packs(w.epoch)
@@ -122,6 +125,13 @@ func (w *writer) prepare() error {
 	}
 	w.ready = true
 	return nil
+}
+
+// mkdir makes the directory. Who removes empty ones looks for a writer first, and there is one by now.
+func (w *writer) mkdir() error {
+	w.e.dirs.Lock()
+	defer w.e.dirs.Unlock()
+	return vfs.Mkdir(w.e.fs, w.e.epochDir(w.epoch), dirMode)
 }
 
 // seal ends the adding of blobs to a pack, and reports whether it is to be retired now. It is called with mu held.
