@@ -242,11 +242,12 @@ func (f *memFile) Write(p []byte) (int, error) {
 
 // scribble overwrites b if m is crashable, so that tests notice who breaks the rules.
 func (m *Mem) scribble(b []byte) {
-	if !m.crashable {
+	if !m.crashable || len(b) == 0 {
 		return
 	}
-	for i := range b {
-		b[i] = 0xdb
+	b[0] = 0xdb
+	for n := 1; n < len(b); n *= 2 {
+		copy(b[n:], b[:n])
 	}
 }
 
