@@ -79,11 +79,11 @@ test-go: ## Go tests, with invariant checks and the race detector
 	@test -n "$(RACE)" || echo "make: no C compiler, or RACE is empty: testing without the race detector"
 	go test -count=1 $(RACE) -tags oischeck $(PRODUCT)
 
-# Under the race detector allocations do not count; so the packages that count
-# them run once more, as users will run them.
+# Under the race detector allocations do not count, and tests that try every case take a sample of
+# them; so the packages with such tests run once more, as users will run them.
 .PHONY: test-cost
-test-cost: ## tests that count allocations, without the race detector
-	go test -count=1 $$(tools/dirs-with '_test.go' 'testing\.(AllocsPerRun|Benchmark)\(')
+test-cost: ## tests that count allocations or try every case, without the race detector
+	go test -count=1 $$(tools/dirs-with '_test.go' 'testing\.(AllocsPerRun|Benchmark)\(|sample\.(OneOf|Share)\(')
 
 .PHONY: test-interop
 test-interop: ## clients written by others, against bin/ois

@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"bytes"
 	"log/slog"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,17 +23,8 @@ func TestLogLinesAreGathered(t *testing.T) {
 		want := func(when string, lines ...int) {
 			t.Helper()
 			synctest.Wait()
-			got := make([]int, 0, len(out))
-			for _, w := range out {
-				got = append(got, strings.Count(w, "\n"))
-			}
-			if len(got) != len(lines) {
+			if got := out.lines(); !slices.Equal(got, lines) {
 				t.Fatalf("%s: writes of %v lines; want %v", when, got, lines)
-			}
-			for i := range got {
-				if got[i] != lines[i] {
-					t.Fatalf("%s: writes of %v lines; want %v", when, got, lines)
-				}
 			}
 		}
 		log.Info("first")
@@ -52,10 +46,21 @@ func TestLogLinesAreGathered(t *testing.T) {
 	})
 }
 
-// writes holds what was written, call by call.
-type writes []string
+// writes counts the lines of each call.
+type writes struct {
+	mu  sync.Mutex
+	all []int // guarded by mu
+}
 
 func (w *writes) Write(p []byte) (int, error) {
-	*w = append(*w, string(p))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.all = append(w.all, bytes.Count(p, []byte("\n")))
 	return len(p), nil
+}
+
+func (w *writes) lines() []int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.all)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/oisproject/ois/internal/op"
+	"github.com/oisproject/ois/internal/simtest/sample"
 	"github.com/oisproject/ois/internal/store"
 	"github.com/oisproject/ois/internal/vfs"
 	"github.com/oisproject/ois/internal/vfs/errfs"
@@ -171,7 +172,11 @@ func TestEachDiskCall(t *testing.T) {
 		if total < 100 {
 			t.Fatalf("a day has %d calls; want more to fail", total)
 		}
+		taken := sample.OneOf(8, t.Logf)
 		for n := range total {
+			if !taken() {
+				continue
+			}
 			if s.failCall(t, n+1); t.Failed() {
 				t.Fatalf("the day on which call %d failed ended badly", n+1)
 			}
@@ -227,12 +232,12 @@ func TestEachSync(t *testing.T) {
 // cutAtSyncs returns a hook that looks what would be left if power were lost now.
 func (s setup) cutAtSyncs(t *testing.T, disk *vfs.Mem, l *ledger) errfs.Hook {
 	var mu sync.Mutex // one disaster at a time
-	synced := false
+	synced, taken := false, sample.OneOf(8, t.Logf)
 	return func(o errfs.Op) error {
 		mu.Lock()
 		defer mu.Unlock()
 		was := synced
-		if synced = o.IsSync(); !synced && !was {
+		if synced = o.IsSync(); !synced && !was || !taken() {
 			return nil
 		}
 		count(t, "calls at syncs", 1)

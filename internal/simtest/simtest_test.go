@@ -17,6 +17,7 @@ import (
 	"github.com/oisproject/ois/internal/datadir"
 	"github.com/oisproject/ois/internal/meta/pebblemeta"
 	"github.com/oisproject/ois/internal/op"
+	"github.com/oisproject/ois/internal/simtest/sample"
 	"github.com/oisproject/ois/internal/store"
 	"github.com/oisproject/ois/internal/vfs"
 	"github.com/oisproject/ois/internal/vfs/errfs"
@@ -24,7 +25,7 @@ import (
 
 var (
 	seed = flag.Uint64("seed", 0, "seed of the first day; 0 draws one")
-	days = flag.Int("days", 10, "days of each kind to simulate")
+	days = flag.Int("days", sample.Share(20, 4), "days of each kind to simulate")
 )
 
 const workers = 4

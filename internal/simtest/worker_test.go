@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -330,6 +329,8 @@ func readObject(ctx context.Context, o *store.Object) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := io.ReadAll(r)
-	return data, errors.Join(err, r.Close())
+	var b bytes.Buffer
+	b.Grow(int(o.Info().Size) + bytes.MinRead)
+	_, err = b.ReadFrom(r)
+	return b.Bytes(), errors.Join(err, r.Close())
 }

@@ -389,7 +389,10 @@ var ailments = map[string]ailment{
 // TestRepair lets Check find each ailment and Repair mend it, without harm to what is not concerned.
 func TestRepair(t *testing.T) {
 	for name, a := range ailments {
-		t.Run(name, func(t *testing.T) { a.test(newPatient(t)) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a.test(newPatient(t))
+		})
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/oisproject/ois/internal/meta"
 	"github.com/oisproject/ois/internal/meta/pebblemeta"
+	"github.com/oisproject/ois/internal/simtest/sample"
 	"github.com/oisproject/ois/internal/vfs"
 	"github.com/oisproject/ois/internal/vfs/errfs"
 )
@@ -159,7 +160,11 @@ func TestPowerLossAtEveryCall(t *testing.T) {
 	t.Logf("seed %d", seed)
 	mem := vfs.NewCrashableMem()
 	p := &process{fs: errfs.New(mem)}
+	taken := sample.OneOf(5, t.Logf)
 	p.fs.SetHook(func(op errfs.Op) error {
+		if !taken() {
+			return nil
+		}
 		acked := p.acked.Load() // before the disk is copied
 		for _, percent := range []int{0, 20, 70, 100} {
 			left := mem.PowerLoss(percent, seed+uint64(op.N))
@@ -190,7 +195,11 @@ func TestPowerLossAtEveryCall(t *testing.T) {
 // TestKillThenPowerLoss kills the process before every call; what it wrote stays, synced or not. The next process
 // shows what it finds. Then power is lost, and what was shown must still be there.
 func TestKillThenPowerLoss(t *testing.T) {
+	taken := sample.OneOf(5, t.Logf)
 	for n := int64(1); ; n++ {
+		if !taken() {
+			continue
+		}
 		mem := vfs.NewCrashableMem()
 		p := &process{fs: errfs.New(mem)}
 		if !runUntil(t, p, n) {
@@ -249,7 +258,11 @@ func runUntil(t *testing.T, p *process, n int64) (killed bool) {
 func TestFault(t *testing.T) {
 	for _, rest := range []bool{false, true} {
 		t.Run(fmt.Sprintf("rest=%t", rest), func(t *testing.T) {
+			taken := sample.OneOf(5, t.Logf)
 			for n := int64(1); ; n++ {
+				if !taken() {
+					continue
+				}
 				mem := vfs.NewCrashableMem()
 				p := &process{fs: errfs.New(mem)}
 				p.fs.SetHook(errfs.FailAt(n, rest))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/oisproject/ois/internal/meta"
 	"github.com/oisproject/ois/internal/meta/pebblemeta"
+	"github.com/oisproject/ois/internal/simtest/sample"
 	"github.com/oisproject/ois/internal/vfs"
 )
 
@@ -93,7 +94,11 @@ func testLogFlips(t *testing.T, starts int, closed bool, lost int) {
 	}
 	logs := slices.DeleteFunc(slices.Sorted(maps.Keys(left)), func(n string) bool { return !strings.HasSuffix(n, ".log") })
 	log := logs[len(logs)-1]
+	taken := sample.OneOf(5, t.Logf)
 	for off := 0; off < len(left[log]); off += 97 {
+		if !taken() {
+			continue
+		}
 		flipped := maps.Clone(left)
 		flipped[log] = slices.Clone(left[log])
 		flipped[log][off] ^= 1 << (off % 8)

@@ -27,18 +27,24 @@ type piece struct {
 
 // Noise returns bytes that follow from a seed.
 func Noise(seed uint64, size int) []byte {
+	b := make([]byte, size)
+	fill(b, seed)
+	return b
+}
+
+func fill(b []byte, seed uint64) {
 	var key [32]byte
 	binary.LittleEndian.PutUint64(key[:], seed)
-	b := make([]byte, size)
 	_, _ = rand.NewChaCha8(key).Read(b) // it never fails
-	return b
 }
 
 // Bytes returns the bytes of the content.
 func (c *Content) Bytes() []byte {
-	b := make([]byte, 0, c.Size)
+	b := make([]byte, c.Size)
+	at := 0
 	for _, p := range c.pieces {
-		b = append(b, Noise(p.seed, p.size)...)
+		fill(b[at:at+p.size], p.seed)
+		at += p.size
 	}
 	return b
 }
