@@ -45,10 +45,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs/atomicfs"
 
 	"github.com/oisproject/ois/internal/meta"
 	"github.com/oisproject/ois/internal/vfs"
@@ -137,6 +139,9 @@ func (e *Engine) openLocked(o Options) (err error) {
 	if err := checkLog(o.FS, o.Dir); err != nil {
 		return err
 	}
+	if err := setFormat(e.disk, o.Dir); err != nil {
+		return err
+	}
 	if e.db, err = pebble.Open(o.Dir, e.pebbleOptions(o, e.disk)); err != nil {
 		return err
 	}
@@ -151,6 +156,29 @@ func (e *Engine) openLocked(o Options) (err error) {
 	e.current.publish(e.db.NewSnapshot(), 0)
 	return nil
 }
+
+// setFormat writes into an empty directory which format Pebble is to use. It would begin with the oldest one it knows, and go on from there step
+// by step: with a sync for each, and with a first log of a form of which checkLog can tell nothing.
+func setFormat(d *disk, dir string) error {
+	names, err := d.List(dir)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(names, func(name string) bool { return name != lockName }) {
+		return nil
+	}
+	m, _, err := atomicfs.LocateMarker(d, dir, formatMarker)
+	if err != nil {
+		return err
+	}
+	return errors.Join(m.Move(pebbleFormat.String()), m.Close())
+}
+
+// Names of Pebble's files.
+const (
+	lockName     = "LOCK"
+	formatMarker = "format-version"
+)
 
 // load reads what the engine keeps for itself, or writes it into a new database. It returns the last
 // revision given.
@@ -181,9 +209,6 @@ func create(db *pebble.DB) error {
 	}
 	if found {
 		return errors.New("there are rows, but no format row: another program has written them")
-	}
-	if err := db.Flush(); err != nil { // begins another log: the first one is of an old form, of which checkLog can tell nothing
-		return err
 	}
 	return db.Set(formatKey, encodeNumber(formatVersion), pebble.Sync)
 }
