@@ -26,26 +26,17 @@ func (b *Bucket) PutBucketACL(ctx context.Context, in *op.PutBucketACLInput) (*o
 	if err != nil {
 		return nil, err
 	}
-	err = b.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
-		now, err := b.store.bucketIn(snap, b.name)
-		if err != nil {
-			return nil, err
-		}
+	err = b.change(ctx, func(snap meta.Snapshot, row *bucketRow, _ *change) error {
 		for _, g := range grants {
-			if now.row.grantsTo(g.user) {
+			if row.grantsTo(g.user) {
 				continue // what was read can be put back, also if the user is gone
 			}
 			if err := checkGrantee(snap, g.user); err != nil {
-				return nil, err
+				return err
 			}
 		}
-		var c change
-		row := now.row
 		row.grants = grants
-		c.guard(meta.Live, liveKey(b.row.id))
-		c.still(bucketKey(b.name), now.rev)
-		c.set(bucketKey(b.name), row.encode())
-		return c.done(), nil
+		return nil
 	})
 	if err != nil {
 		return nil, err

@@ -18,6 +18,8 @@ type Bucket struct {
 	name  string
 	rev   uint64
 	row   bucketRow
+
+	policy Document
 }
 
 // A BucketInfo tells about a bucket what the decision on a request needs.
@@ -57,7 +59,11 @@ func (s *Store) bucketIn(snap meta.Snapshot, name string) (*Bucket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bucket %q: %w", name, err)
 	}
-	return &Bucket{store: s, name: name, rev: row.Rev, row: r}, nil
+	b := &Bucket{store: s, name: name, rev: row.Rev, row: r}
+	if r.set.has(settingPolicy) { // every request needs it
+		b.policy, err = b.document(snap, settingPolicy)
+	}
+	return b, err
 }
 
 func noBucket(name string) error {
@@ -264,6 +270,7 @@ func (b *Bucket) settle(ctx context.Context) error {
 		c.still(bucketKey(b.name), now.rev)
 		if full == nil {
 			c.drop(bucketKey(b.name))
+			now.row.set.each(func(s setting) { c.drop(settingKey(b.row.id, s)) })
 			err := dropCounters(snap, &c, b.row.id)
 			return c.done(), err
 		}

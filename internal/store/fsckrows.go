@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -26,6 +27,7 @@ func (c *checker) singles(ctx context.Context) error {
 		{kindLive, c.live},
 		{kindEpoch, c.epoch},
 		{kindScrub, c.scrub},
+		{kindSetting, c.setting},
 	} {
 		if err := c.walk(ctx, rows.kind, rows.check); err != nil {
 			return err
@@ -50,7 +52,7 @@ func (c *checker) expected() int {
 // kinds are all kinds of rows.
 var kinds = []byte{
 	kindBucket, kindLive, kindObject, kindUpload, kindData, kindPart, kindRef, kindGarbage, kindCounter, kindEpoch, kindUser,
-	kindKey, kindScrub,
+	kindKey, kindScrub, kindSetting,
 }
 
 // strangers finds rows of no kind.
@@ -118,6 +120,60 @@ func (c *checker) bucket(r meta.Row) error {
 	if ok == b.closing || ok && string(live.Val) != name {
 		c.repairable(livened(r, &b), fmt.Sprintf("made the live row of bucket %s agree with its bucket row", name))
 		return errors.New("bucket row and live row do not agree")
+	}
+	return c.settings(r, b)
+}
+
+// settings checks that a bucket has the settings it says it has.
+func (c *checker) settings(r meta.Row, b bucketRow) error {
+	var errs []error
+	lost := b
+	b.set.each(func(s setting) {
+		_, ok, err := c.snap.Get(settingKey(b.id, s))
+		if ok || err != nil {
+			errs = append(errs, err)
+			return
+		}
+		lost.set = lost.set.without(s)
+		errs = append(errs, fmt.Errorf("the %s is missing", s))
+	})
+	if lost.set != b.set {
+		var fix change
+		fix.still(bytes.Clone(r.Key), r.Rev)
+		fix.set(bytes.Clone(r.Key), lost.encode())
+		c.repairable(fix, fmt.Sprintf("noted that settings of bucket %s are lost; set them again", r.Key[1:]))
+	}
+	return errors.Join(errs...)
+}
+
+// setting checks that the bucket of a setting knows of it.
+func (c *checker) setting(r meta.Row) error {
+	id, s, err := settingOf(r.Key)
+	if err != nil {
+		return err
+	}
+	if !c.owned(r.Key) {
+		if c.deserted(id) {
+			c.repairable(dropped(r), fmt.Sprintf("dropped a setting of bucket number %d, which does not exist", id))
+		}
+		return nil
+	}
+	row, ok, err := c.snap.Get(bucketKey(c.buckets[id]))
+	if err != nil || !ok {
+		return err
+	}
+	b, err := decodeBucket(row.Val)
+	if err != nil {
+		return err
+	}
+	if !b.set.has(s) {
+		fix := dropped(r)
+		fix.still(row.Key, row.Rev)
+		c.repairable(fix, fmt.Sprintf("dropped the %s of bucket %s, which had none", s, c.buckets[id]))
+		return fmt.Errorf("bucket %s has no %s", c.buckets[id], s)
+	}
+	if !json.Valid(r.Val) {
+		return errors.New("is not JSON")
 	}
 	return nil
 }

@@ -24,6 +24,7 @@ const (
 	kindUser    = 'w' // w <user id>                             userRow
 	kindKey     = 'k' // k <access key id>                       keyRow
 	kindScrub   = 's' // s                                       scrubRow: how far the scrub has come
+	kindSetting = 'm' // m <bucket id> <setting>                 what the owner has set, in JSON
 )
 
 // A ref names one stored incarnation of an object, a part or an upload. It
@@ -54,6 +55,10 @@ func bucketKey(name string) []byte { return append([]byte{kindBucket}, name...) 
 
 func numberKey(kind byte, n uint64) []byte {
 	return binary.BigEndian.AppendUint64([]byte{kind}, n)
+}
+
+func settingKey(bucket uint64, s setting) []byte {
+	return append(numberKey(kindSetting, bucket), byte(s))
 }
 
 func liveKey(bucket uint64) []byte { return numberKey(kindLive, bucket) }

@@ -270,6 +270,26 @@ var ailments = map[string]ailment{
 		problem:  "which does not exist",
 		repaired: []string{"dropped the live row of bucket number "},
 	},
+	"setting of no bucket": {
+		harm:     func(p *patient) { p.set("m"+strings.Repeat("\xee", 8)+"\x02", `{}`) },
+		problem:  "which does not exist",
+		repaired: []string{"dropped a setting of bucket number "},
+	},
+	"setting that the bucket has not": {
+		harm: func(p *patient) {
+			p.set("m"+string(p.rows("i")[0].Key[1:])+"\x02", `{}`)
+		},
+		problem:  "has no policy",
+		repaired: []string{"dropped the policy of bucket "},
+	},
+	"setting that is lost": {
+		harm: func(p *patient) {
+			r := p.rows("bempty-bucket")[0]
+			p.set(string(r.Key), string(r.Val)+"\x0e\x04")
+		},
+		problem:  "the policy is missing",
+		repaired: []string{"noted that settings of bucket empty-bucket are lost"},
+	},
 	"key of no user": {
 		harm: func(p *patient) {
 			for _, r := range p.rows("w") {

@@ -301,6 +301,7 @@ type bucketRow struct {
 	created time.Time
 	closing bool // being deleted: it takes no writes
 	grants  []grant
+	set     settings // which have a row
 }
 
 func (r *bucketRow) encode() []byte {
@@ -312,7 +313,7 @@ func (r *bucketRow) encode() []byte {
 	for _, g := range r.grants {
 		b = appendItem(b, 6, g.permission+"\x00"+g.user)
 	}
-	return b
+	return appendUint(b, 7, uint64(r.set))
 }
 
 func decodeBucket(b []byte) (r bucketRow, err error) {
@@ -335,6 +336,10 @@ func decodeBucket(b []byte) (r bucketRow, err error) {
 				s.fail(errors.New("grant without a grantee"))
 			}
 			r.grants = append(r.grants, grant{user: user, permission: permission})
+		case 7:
+			if r.set = settings(s.num); s.num >= 1<<settingEnd {
+				s.fail(errors.New("settings that are not known"))
+			}
 		default:
 			s.unknown()
 		}
