@@ -1,6 +1,8 @@
 package access
 
 import (
+	"net/netip"
+
 	"github.com/oisproject/ois/internal/fault"
 	"github.com/oisproject/ois/internal/op"
 )
@@ -9,6 +11,7 @@ import (
 type Bucket struct {
 	Owner  string // user id
 	Grants []Grant
+	Policy *Policy // nil if there is none
 	Active bool
 }
 
@@ -24,18 +27,22 @@ type Attempt struct {
 	Caller    Caller
 	Operation op.ID
 	Bucket    *Bucket // nil on service level, and for a bucket that is to be created
-	Source    *Bucket // what a copy or move reads from; nil for other operations
+	Key       string  // of the object; of a listing its prefix
 
 	// Overrides says that the request carries response-* parameters, which only
 	// authenticated callers may use.
 	Overrides bool
+
+	Referer string     // the header
+	IP      netip.Addr // of the client
 }
 
 // Authorize returns nil if the attempt is allowed, else bucket_not_active or
-// permission_denied.
+// permission_denied. What a copy or move reads from is asked for by AuthorizeSource.
 //
 // What an operation needs stands in op.Table. The owner of a bucket may do everything with it; for
-// others its access control list decides, and what nothing grants is denied.
+// others the first statement of its policy that matches decides, then its access control list, and what nothing
+// grants is denied.
 func Authorize(a *Attempt) error {
 	info := &op.Table[a.Operation]
 	switch {
@@ -48,22 +55,24 @@ func Authorize(a *Attempt) error {
 	case info.Auth == op.AuthUser:
 		return nil
 	}
-	if err := a.may(info, a.Bucket, info.Auth, info.DenyAnonymous); err != nil {
-		return err
-	}
-	for _, need := range info.SourceAuth {
+	return a.may(info, info.Auth, info.Action, info.DenyAnonymous)
+}
+
+// AuthorizeSource is Authorize for what a copy or move reads from: Bucket and Key are those of the source.
+func AuthorizeSource(a *Attempt) error {
+	info := &op.Table[a.Operation]
+	for i, need := range info.SourceAuth {
 		// To write to a source is to take the object away, which needs a name.
-		if err := a.may(info, a.Source, need, need == op.AuthWrite); err != nil {
+		if err := a.may(info, need, info.SourceActions[i], need == op.AuthWrite); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// may decides about one bucket; signed says that no list can let an anonymous caller in. A
-// bucket policy belongs between the owner, whom it does not bind, and the access
-// control list, which it precedes.
-func (a *Attempt) may(info *op.Info, b *Bucket, need op.Auth, signed bool) error {
+// may decides about one bucket; signed says that no grant can let an anonymous caller in.
+func (a *Attempt) may(info *op.Info, need op.Auth, action string, signed bool) error {
+	b := a.Bucket
 	if b == nil || need == 0 {
 		return denied("%s needs a bucket", info.Name)
 	}
@@ -72,6 +81,19 @@ func (a *Attempt) may(info *op.Info, b *Bucket, need op.Auth, signed bool) error
 	}
 	if !a.Caller.Anonymous() && a.Caller.UserID == b.Owner {
 		return nil
+	}
+	if need == op.AuthOwner && a.Caller.Anonymous() {
+		return denied("an anonymous request may not use %s", info.Name) // whatever a policy says to everybody
+	}
+	if action != "" {
+		f := facts{user: a.Caller.UserID, action: action, key: a.Key, referer: a.Referer, ip: a.IP}
+		switch b.Policy.judge(&f) {
+		case allowed:
+			return nil
+		case forbidden:
+			return denied("the policy of the bucket denies %s", action)
+		case silent:
+		}
 	}
 	if need == op.AuthOwner {
 		return denied("only the owner of the bucket may use %s", info.Name)
@@ -84,7 +106,7 @@ func (a *Attempt) may(info *op.Info, b *Bucket, need op.Auth, signed bool) error
 			return nil
 		}
 	}
-	return denied("the access control list of the bucket does not allow %s", info.Name)
+	return denied("neither policy nor access control list of the bucket allows %s", info.Name)
 }
 
 // covers reports whether g speaks of the caller. Everybody includes anonymous

@@ -50,13 +50,34 @@ var situations = []situation{
 	{"anonymous, READ to all", anonymous, bucket("* READ")},
 	{"anonymous, WRITE to all", anonymous, bucket("* WRITE")},
 	{"anonymous, FULL_CONTROL to all", anonymous, bucket("* FULL_CONTROL")},
+	{"owner, policy denies all", owner, withPolicy(bucket(), "deny", everyone)},
+	{"friend, policy allows the friend all", friend, withPolicy(bucket(), "allow", friend.UserID)},
+	{"friend, policy allows another", friend, withPolicy(bucket(), "allow", "usr-other")},
+	{"friend, READ, policy allows another", friend, withPolicy(bucket("usr-friend READ"), "allow", "usr-other")},
+	{"friend, FULL_CONTROL, policy denies all", friend, withPolicy(bucket("usr-friend FULL_CONTROL"), "deny", everyone)},
+	{"anonymous, policy allows all", anonymous, withPolicy(bucket(), "allow", everyone)},
+	{"anonymous, policy allows the friend", anonymous, withPolicy(bucket(), "allow", friend.UserID)},
+	{"anonymous, FULL_CONTROL, policy denies all", anonymous, withPolicy(bucket("* FULL_CONTROL"), "deny", everyone)},
+}
+
+// withPolicy gives a bucket a policy of one statement, about all actions on everything in it.
+func withPolicy(b *Bucket, effect, user string) *Bucket {
+	s := op.Statement{ID: "all", User: op.StringList{user}, Effect: effect, Resource: op.StringList{"bucket1/*"}}
+	for _, a := range op.Actions {
+		s.Action = append(s.Action, a.Name)
+	}
+	var err error
+	if b.Policy, err = ParsePolicy("bucket1", []op.Statement{s}); err != nil {
+		panic(err)
+	}
+	return b
 }
 
 // TestAuthorizeMatrix compares the decision on every operation in every
 // situation with testdata/authorize.txt.
 func TestAuthorizeMatrix(t *testing.T) {
 	var b strings.Builder
-	b.WriteString("Who may do what. The sources of copies and moves are open to everybody.\n\n")
+	b.WriteString("Who may do what. The sources of copies and moves are open to everybody by their list.\n\n")
 	for i, s := range situations {
 		fmt.Fprintf(&b, "%c  %s\n", 'a'+i, s.name)
 	}
@@ -64,8 +85,7 @@ func TestAuthorizeMatrix(t *testing.T) {
 	for _, info := range op.Table[1:] {
 		fmt.Fprintf(&b, "%-27s", info.Name)
 		for i, s := range situations {
-			a := Attempt{Caller: s.caller, Operation: info.ID, Bucket: s.bucket, Source: bucket("* FULL_CONTROL")}
-			switch err := Authorize(&a); {
+			switch err := attempt(s.caller, info.ID, s.bucket, bucket("* FULL_CONTROL")); {
 			case err == nil:
 				fmt.Fprintf(&b, " %c", 'a'+i)
 			case fault.CodeOf(err) == fault.PermissionDenied:
@@ -77,6 +97,14 @@ func TestAuthorizeMatrix(t *testing.T) {
 		b.WriteString("\n")
 	}
 	golden(t, "authorize.txt", b.String())
+}
+
+// attempt asks for the target of an operation and for its source.
+func attempt(c Caller, id op.ID, target, source *Bucket) error {
+	if err := Authorize(&Attempt{Caller: c, Operation: id, Bucket: target, Key: "k"}); err != nil {
+		return err
+	}
+	return AuthorizeSource(&Attempt{Caller: c, Operation: id, Bucket: source, Key: "k"})
 }
 
 func golden(t *testing.T, name, got string) {
@@ -123,7 +151,7 @@ func TestAuthorizeSource(t *testing.T) {
 		{op.MoveObject, anonymous, bucket("* FULL_CONTROL"), false},
 	}
 	for _, test := range tests {
-		err := Authorize(&Attempt{Caller: test.caller, Operation: test.id, Bucket: target, Source: test.source})
+		err := attempt(test.caller, test.id, target, test.source)
 		if got := err == nil; got != test.want {
 			t.Errorf("%v by %q from %+v: %v; want allowed %v", test.id, test.caller.UserID, test.source, err, test.want)
 		}
@@ -158,7 +186,7 @@ func TestSuspendedBucketIsClosedToAll(t *testing.T) {
 			t.Errorf("GetObject by %q = %v; want %s", caller.UserID, err, fault.BucketNotActive)
 		}
 	}
-	err := Authorize(&Attempt{Caller: owner, Operation: op.CopyObject, Bucket: bucket(), Source: suspended})
+	err := attempt(owner, op.CopyObject, bucket(), suspended)
 	if fault.CodeOf(err) != fault.BucketNotActive {
 		t.Errorf("CopyObject from a suspended bucket = %v; want %s", err, fault.BucketNotActive)
 	}
