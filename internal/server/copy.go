@@ -36,6 +36,9 @@ func (x *exchange) openSource(conditions wire.Conditions) (*store.Object, error)
 		if !store.IsCurrent(candidate.VersionID) {
 			continue
 		}
+		if err := x.mayRead(candidate.Key); err != nil {
+			return nil, err
+		}
 		o, err := x.source.bucket.Object(x.context(), candidate.Key)
 		if fault.CodeOf(err) == fault.ObjectNotExists {
 			continue

@@ -140,36 +140,6 @@ func (x *exchange) authenticateLabel(m signature.Message, err error) error {
 	return nil
 }
 
-// authorize looks the buckets of the request up and asks whether the caller may
-// use them so. There is no other place that decides about permissions.
-func (x *exchange) authorize() (err error) {
-	info := &op.Table[x.operation]
-	a := access.Attempt{Caller: x.caller, Operation: x.operation, Overrides: x.query.Overrides()}
-	if info.Level != op.LevelService && info.Auth != op.AuthUser {
-		if x.bucket, err = x.store.Bucket(x.context(), x.address.Bucket); err != nil {
-			return err
-		}
-		a.Bucket = facts(x.bucket)
-	}
-	if len(info.SourceAuth) > 0 {
-		if x.source, err = x.findSource(info.Selector); err != nil {
-			return err
-		}
-		a.Source = facts(x.source.bucket)
-	}
-	return access.Authorize(&a)
-}
-
-// facts returns what the decision on a request needs to know of a bucket.
-func facts(b *store.Bucket) *access.Bucket {
-	info := b.Info()
-	f := &access.Bucket{Owner: info.Owner, Active: true}
-	for _, g := range info.Grants {
-		f.Grants = append(f.Grants, access.Grant(g))
-	}
-	return f
-}
-
 func (x *exchange) context() context.Context { return x.r.Context() }
 
 // fail answers with an error. If an answer has begun it cannot be taken back: the

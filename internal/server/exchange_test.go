@@ -39,8 +39,6 @@ func TestQuickStart(t *testing.T) {
 func TestUnanswered(t *testing.T) {
 	want := []op.ID{
 		op.PostObject, op.ListObjectVersions,
-		op.PutBucketCORS, op.GetBucketCORS, op.DeleteBucketCORS,
-		op.PutBucketPolicy, op.GetBucketPolicy, op.DeleteBucketPolicy,
 		op.PutBucketExternalMirror, op.GetBucketExternalMirror, op.DeleteBucketExternalMirror,
 		op.PutBucketLogging, op.GetBucketLogging, op.DeleteBucketLogging,
 		op.PutBucketCNAME, op.GetBucketCNAME, op.DeleteBucketCNAME,

@@ -139,12 +139,6 @@ func (x *exchange) deleteObject(in *op.DeleteObjectInput) (*op.DeleteObjectOutpu
 	return x.bucket.DeleteObject(x.context(), in)
 }
 
-// optionsObject answers a preflight. No bucket has rules for other origins, so
-// there is nothing to allow.
-func (x *exchange) optionsObject(*op.OptionsObjectInput) (*op.OptionsObjectOutput, error) {
-	return &op.OptionsObjectOutput{}, nil
-}
-
 func conditionFailed(what string) error {
 	return fault.Newf(fault.PreconditionFailed, "a condition of the request does not hold for %s", what)
 }

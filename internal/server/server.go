@@ -66,6 +66,8 @@ type Server struct {
 	log     *slog.Logger
 	http    *http.Server
 	leaving atomic.Bool
+
+	policies policies
 }
 
 // New returns a server that is ready to serve.

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -21,16 +23,15 @@ const (
 // helpURL explains an error code, whose name follows.
 const helpURL = "https://github.com/oisproject/ois/blob/main/docs/api/errors.md#"
 
+// kept are the headers that are right for an error, too.
+var kept = []string{"Server", "Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "Vary"}
+
 // WriteError answers a request with err: its code and message if it is a [fault.Error],
 // else internal_error, which tells nothing of the inside. The answer to a HEAD is
-// empty. Headers that were set for another answer are dropped, but for Server.
+// empty. Headers that were set for another answer are dropped.
 func WriteError(w http.ResponseWriter, method, requestID string, err error) {
 	h := w.Header()
-	product := h["Server"]
-	clear(h)
-	if product != nil {
-		h["Server"] = product
-	}
+	maps.DeleteFunc(h, func(name string, _ []string) bool { return !slices.Contains(kept, name) })
 	h.Set("X-Qs-Request-Id", requestID)
 	var body []byte
 	if method != http.MethodHead {
