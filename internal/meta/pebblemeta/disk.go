@@ -141,8 +141,9 @@ func (d *disk) Rename(oldname, newname string) error {
 	return d.change(false, func() error { return d.FS.Rename(oldname, newname) })
 }
 
-// MkdirAll implements vfs.FS.
+// MkdirAll implements vfs.FS. What Pebble makes is as private as the rest.
 func (d *disk) MkdirAll(dir string, mode fs.FileMode) error {
+	mode &= 0o700
 	if a := d.aside.Load(); a.has(dir) {
 		return a.MkdirAll(dir, mode)
 	}

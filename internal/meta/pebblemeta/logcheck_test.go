@@ -13,10 +13,11 @@ import (
 	"github.com/oisproject/ois/internal/meta/pebblemeta"
 	"github.com/oisproject/ois/internal/simtest/sample"
 	"github.com/oisproject/ois/internal/vfs"
+	"github.com/oisproject/ois/internal/vfs/errfs"
 )
 
-// files reads what is in a directory.
-func files(t *testing.T, fsys vfs.FS, dir string) map[string][]byte {
+// files reads what is in the directory.
+func files(t *testing.T, fsys vfs.FS) map[string][]byte {
 	t.Helper()
 	names, err := fsys.List(dir)
 	if err != nil {
@@ -85,12 +86,12 @@ func testLogFlips(t *testing.T, starts int, closed bool, lost int) {
 		}
 		want = want.after(c)
 	}
-	left := files(t, m, dir)
+	left := files(t, m)
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if closed {
-		left = files(t, m, dir)
+		left = files(t, m)
 	}
 	logs := slices.DeleteFunc(slices.Sorted(maps.Keys(left)), func(n string) bool { return !strings.HasSuffix(n, ".log") })
 	log := logs[len(logs)-1]
@@ -116,5 +117,45 @@ func testLogFlips(t *testing.T, starts int, closed bool, lost int) {
 				}
 			}
 		}
+	}
+}
+
+// TestFlippedBitInTheManifestLosesNothing flips each byte of the manifest that a process has left. Either the store does not open, with an
+// error that says why and no file changed, or it has all that was acknowledged.
+func TestFlippedBitInTheManifestLosesNothing(t *testing.T) {
+	m := vfs.NewMem()
+	p := &process{fs: errfs.New(m)}
+	if err := p.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	left := files(t, m)
+	name := ""
+	for n := range left {
+		if strings.HasPrefix(n, "MANIFEST-") {
+			name = n // the last one of all; there is but one after a clean end
+		}
+	}
+	want := history()[steps]
+	refused := 0
+	for off := range left[name] {
+		flipped := maps.Clone(left)
+		flipped[name] = slices.Clone(left[name])
+		flipped[name][off] ^= 1 << (off % 8)
+		disk := mounted(t, flipped, dir)
+		got, err := recovered(t, disk)
+		switch {
+		case err == nil && !maps.Equal(got, want):
+			t.Errorf("a flipped bit in byte %d of %d leaves %d rows of %d", off, len(left[name]), len(got), len(want))
+		case err != nil && !strings.Contains(err.Error(), name+" at offset "):
+			t.Errorf("a flipped bit in byte %d of %d: %v; want an error that says where the manifest is damaged", off, len(left[name]), err)
+		case err != nil:
+			refused++
+			if now := files(t, disk); len(now) != len(flipped) {
+				t.Errorf("a flipped bit in byte %d of %d: %d files of %d are left", off, len(left[name]), len(now), len(flipped))
+			}
+		}
+	}
+	if refused < len(left[name])*9/10 {
+		t.Errorf("%d of %d flips were refused; want nearly all", refused, len(left[name]))
 	}
 }

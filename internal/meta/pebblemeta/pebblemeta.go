@@ -136,7 +136,7 @@ func (e *Engine) open(o Options) (err error) {
 
 func (e *Engine) openLocked(o Options) (err error) {
 	e.disk = &disk{FS: o.FS, failure: &e.failure}
-	if err := checkLog(o.FS, o.Dir); err != nil {
+	if err := errors.Join(checkManifest(o.FS, o.Dir), checkLog(o.FS, o.Dir)); err != nil {
 		return err
 	}
 	if err := setFormat(e.disk, o.Dir); err != nil {
