@@ -92,10 +92,14 @@ func (c *collector) next(from blob.ID) (id blob.ID, ok bool, err error) {
 // remove removes the pack.
 func (c *collector) remove() error {
 	n, err := c.taken()
-	if errors.Is(err, blob.ErrNotExist) {
+	switch {
+	case errors.Is(err, blob.ErrNotExist):
 		return nil // deleted since it was listed
+	case c.ctx.Err() != nil:
+		return c.ctx.Err()
 	}
-	if err == nil && !c.dry {
+	err = nil // what cannot be counted goes all the same
+	if !c.dry {
 		err = c.e.unlink(c.key)
 	}
 	if err == nil {

@@ -197,9 +197,21 @@ func testCallerKeepsSlices(t *testing.T, s *store) {
 		}
 	})
 	copy(key, "xxx")
-	for range 100 {
-		s.set(t, "key", "other")
-	}
+	s.view(t, func(old meta.Snapshot) {
+		for range 100 {
+			s.set(t, "key", "other")
+		}
+		s.view(t, func(now meta.Snapshot) {
+			for _, v := range []struct {
+				snap meta.Snapshot
+				want string
+			}{{now, "other"}, {old, "val"}, {now, "other"}} {
+				if r, _, err := v.snap.Get([]byte("key")); err != nil || string(r.Val) != v.want {
+					t.Errorf("Get beside a snapshot of another time = %q, %v; want %q", r.Val, err, v.want)
+				}
+			}
+		})
+	})
 	if string(row.Key) != "key" || string(row.Val) != "val" {
 		t.Errorf("a row has become %q, %q; want key, val", row.Key, row.Val)
 	}

@@ -2,7 +2,6 @@ package pebblemeta
 
 import (
 	"context"
-	"runtime"
 	"slices"
 
 	"github.com/oisproject/ois/internal/meta"
@@ -116,7 +115,6 @@ func (e *Engine) withdraw(w *write) bool {
 
 // lead commits one group and passes the lead on. The caller's own write is the first of the group.
 func (e *Engine) lead() {
-	runtime.Gosched()
 	group := e.take()
 	e.commit(group)
 	for _, w := range group[1:] {

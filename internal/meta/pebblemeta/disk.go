@@ -63,11 +63,7 @@ func (d *disk) create(name string, call func() (vfs.File, error)) (vfs.File, err
 		}
 		return discard(name)
 	}
-	file := &diskFile{File: f, disk: d, vital: isLog(name)}
-	if strings.HasSuffix(name, ".sst") || strings.HasSuffix(name, ".blob") {
-		return &tableFile{diskFile: file}, nil
-	}
-	return file, nil
+	return &diskFile{File: f, disk: d, vital: isLog(name)}, nil
 }
 
 // discard returns a file that takes what is written, for nobody.
@@ -236,83 +232,4 @@ func (f *diskFile) Close() error {
 		return nil
 	}
 	return f.disk.check(err, f.vital)
-}
-
-// gather is how many bytes of a table are written at once. Pebble writes each block of values by itself, which is one write for each
-// small object.
-const gather = 64 << 10
-
-// A tableFile is a file with a table or the values of one. It is written from front to end by one goroutine, and read by others only after
-// it was synced and closed.
-type tableFile struct {
-	*diskFile
-	buf []byte // what was written and is not yet in the file
-}
-
-// Write implements vfs.File.
-func (f *tableFile) Write(p []byte) (n int, err error) {
-	if len(f.buf)+len(p) > gather {
-		if err := f.flush(); err != nil {
-			return 0, err
-		}
-	}
-	if len(p) >= gather {
-		return f.diskFile.Write(p)
-	}
-	if f.buf == nil {
-		f.buf = make([]byte, 0, gather)
-	}
-	f.buf = append(f.buf, p...)
-	return len(p), nil
-}
-
-// flush writes what was gathered. After an error the file is of no use: Pebble gives it up.
-func (f *tableFile) flush() error {
-	if len(f.buf) == 0 {
-		return nil
-	}
-	_, err := f.diskFile.Write(f.buf)
-	f.buf = f.buf[:0]
-	return err
-}
-
-// Sync implements vfs.File.
-func (f *tableFile) Sync() error {
-	if err := f.flush(); err != nil {
-		return err
-	}
-	return f.diskFile.Sync()
-}
-
-// SyncData implements vfs.File.
-func (f *tableFile) SyncData() error {
-	if err := f.flush(); err != nil {
-		return err
-	}
-	return f.diskFile.SyncData()
-}
-
-// SyncTo implements vfs.File.
-func (f *tableFile) SyncTo(n int64) (fullSync bool, err error) {
-	if err := f.flush(); err != nil {
-		return false, err
-	}
-	return f.diskFile.SyncTo(n)
-}
-
-// Stat implements vfs.File.
-func (f *tableFile) Stat() (vfs.FileInfo, error) {
-	if err := f.flush(); err != nil {
-		return nil, err
-	}
-	return f.diskFile.Stat()
-}
-
-// Close implements vfs.File.
-func (f *tableFile) Close() error {
-	err := f.flush()
-	if closed := f.diskFile.Close(); err == nil {
-		err = closed
-	}
-	return err
 }
