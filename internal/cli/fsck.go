@@ -18,7 +18,8 @@ func (a *app) fsckCommand() *cobra.Command {
 		Short: "Check a store, and repair it",
 		Long: `Check everything a store holds: that its rows can be read and agree with each other,
 that nothing is missing, and that every byte matches its checksum. It reads all data, so
-it takes its time, and may do so while the server serves. Nothing is changed.
+it takes its time, and may do so while the server serves. Nothing is changed, but that a data
+directory of an older format is brought to the present one.
 
 With --repair, what can be repaired without a guess is repaired before: references, counters
 and what belongs to nothing. It needs the store for itself, so stop the server first. Bytes that
