@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -35,11 +36,7 @@ func TestFailedLogEndsEngine(t *testing.T) {
 	mem := vfs.NewCrashableMem()
 	fsys := errfs.New(mem)
 	var fatal []error
-	slow := func(err error) {
-		time.Sleep(20 * time.Millisecond) // the outcome must wait for this
-		fatal = append(fatal, err)
-	}
-	e, err := pebblemeta.Open(pebblemeta.Options{FS: fsys, Dir: dir, Fatal: slow})
+	e, err := pebblemeta.Open(pebblemeta.Options{FS: fsys, Dir: dir, Fatal: func(err error) { fatal = append(fatal, err) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,4 +306,43 @@ func TestReadErrors(t *testing.T) {
 			t.Error(fmt.Errorf("call %d: %w", n, err))
 		}
 	}
+}
+
+// TestNoOutcomeBeforeFatalKnows lets the sync of the log fail while another change waits for its turn: neither has an outcome before Fatal has returned.
+func TestNoOutcomeBeforeFatalKnows(t *testing.T) {
+	fsys := errfs.New(vfs.NewMem())
+	var told atomic.Bool
+	slow := func(error) {
+		time.Sleep(50 * time.Millisecond)
+		told.Store(true)
+	}
+	e, err := pebblemeta.Open(pebblemeta.Options{FS: fsys, Dir: dir, Fatal: slow})
+	if err != nil {
+		t.Fatal(err)
+	}
+	syncing, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	fsys.SetHook(failWhen(func(op errfs.Op) bool {
+		if !onLog(op) || !op.IsSync() {
+			return false
+		}
+		once.Do(func() { close(syncing) })
+		<-release
+		return true
+	}))
+	var writers sync.WaitGroup
+	write := func(key string) {
+		writers.Go(func() {
+			err := e.Apply(t.Context(), &meta.Change{Sets: []meta.KV{{Key: []byte(key)}}})
+			if err == nil || !told.Load() {
+				t.Errorf("Apply of %q = %v, and Fatal has returned: %t; want an error, and true", key, err, told.Load())
+			}
+		})
+	}
+	write("leads")
+	<-syncing
+	write("waits")
+	time.Sleep(20 * time.Millisecond) // for its place in the queue
+	close(release)
+	writers.Wait()
 }

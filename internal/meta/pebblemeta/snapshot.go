@@ -11,7 +11,7 @@ import (
 	"github.com/oisproject/ois/internal/meta"
 )
 
-// A snapshot is a meta.Snapshot. What it returns are copies.
+// A snapshot is a meta.Snapshot. What Get returns is shared with others who read the same row.
 type snapshot struct {
 	published *published
 	cache     *rowCache
