@@ -59,6 +59,8 @@ func TestPreflightIsAnsweredByTheFirstRuleThatMatches(t *testing.T) {
 			}
 		}
 	}
+	many := "Access-Control-Request-Headers: " + strings.Repeat("x-qs-a,", 200)
+	b.as(nil).send("OPTIONS", "/k", "", "Origin: https://app.example.com", "Access-Control-Request-Method: PUT", many).want(http.StatusOK).wantHeader("Access-Control-Allow-Origin", "")
 	b.as(nil).send("OPTIONS", "/k", "").wantFault(http.StatusBadRequest, "invalid_argument")
 }
 
@@ -90,6 +92,7 @@ func TestCORSThatIsNoneIsRefused(t *testing.T) {
 		"age":        `{"cors_rules":[{"allowed_origin":"*","allowed_methods":["GET"],"max_age_seconds":86401}]}`,
 		"header":     `{"cors_rules":[{"allowed_origin":"*","allowed_methods":["GET"],"allowed_headers":["a\r\nb"]}]}`,
 		"exposed":    `{"cors_rules":[{"allowed_origin":"*","allowed_methods":["GET"],"expose_headers":[""]}]}`,
+		"long":       `{"cors_rules":[{"allowed_origin":"` + strings.Repeat("x", 20_000) + `","allowed_methods":["GET"]}]}`,
 		"vary":       `{"cors_rules":[],"resp_vary":"perhaps"}`,
 	} {
 		if a := b.send("PUT", "?cors", body); a.status != http.StatusBadRequest {

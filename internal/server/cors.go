@@ -12,11 +12,14 @@ import (
 
 // Settings of CORS.
 const (
-	anything    = "*"
-	varyOn      = "enabled"
-	varyOff     = "disabled"
-	maxCORS     = 100     // rules
-	maxCORSText = 8 << 10 // bytes of origins and headers of a rule
+	anything = "*"
+	varyOn   = "enabled"
+	varyOff  = "disabled"
+
+	// Each preflight compares what it asks for with what is allowed, so both are bounded.
+	maxCORS        = 100      // rules
+	maxCORSText    = 16 << 10 // bytes of origins and headers of all rules
+	maxCORSHeaders = 100      // that a preflight asks for
 )
 
 var corsMethods = []string{http.MethodGet, http.MethodPut, http.MethodPost, http.MethodDelete, http.MethodHead, anything}
@@ -25,10 +28,18 @@ func (x *exchange) putBucketCORS(in *op.PutBucketCORSInput) (*op.PutBucketCORSOu
 	if len(in.CORSRules) > maxCORS {
 		return nil, fault.Newf(fault.InvalidRequest, "cors_rules has %d rules; allowed: %d", len(in.CORSRules), maxCORS)
 	}
+	n := 0
 	for i := range in.CORSRules {
-		if err := checkCORSRule(i, &in.CORSRules[i]); err != nil {
+		r := &in.CORSRules[i]
+		if err := checkCORSRule(i, r); err != nil {
 			return nil, err
 		}
+		for _, s := range slices.Concat([]string{r.AllowedOrigin}, r.AllowedHeaders, r.ExposeHeaders) {
+			n += len(s)
+		}
+	}
+	if n > maxCORSText {
+		return nil, fault.Newf(fault.InvalidRequest, "origins and headers of cors_rules have %d bytes; allowed: %d", n, maxCORSText)
 	}
 	switch strings.ToLower(in.RespVary) {
 	case "", varyOff, "disable":
@@ -45,9 +56,8 @@ func checkCORSRule(i int, r *op.CORSRule) error {
 	fail := func(format string, args ...any) error {
 		return fault.Newf(fault.InvalidRequest, "cors_rules[%d]: "+format, append([]any{i}, args...)...)
 	}
-	n := len(r.AllowedOrigin)
 	for _, h := range slices.Concat(r.AllowedHeaders, r.ExposeHeaders) {
-		if n += len(h); h == "" || strings.ContainsAny(h, "\r\n,") {
+		if h == "" || strings.ContainsAny(h, "\r\n,") {
 			return fail("header %q is not allowed; allowed: one name, in which * stands for any text", h)
 		}
 	}
@@ -56,8 +66,6 @@ func checkCORSRule(i int, r *op.CORSRule) error {
 		return fail("allowed_origin %q is not allowed; allowed: an origin such as https://app.example.com, in which * stands for any text", r.AllowedOrigin)
 	case len(r.AllowedMethods) == 0:
 		return fail("allowed_methods is empty; allowed: %s", strings.Join(corsMethods, ", "))
-	case n > maxCORSText:
-		return fail("origin and headers have %d bytes; allowed: %d", n, maxCORSText)
 	case r.MaxAgeSeconds != nil && (*r.MaxAgeSeconds < 0 || *r.MaxAgeSeconds > op.LimitCORSMaxAgeSecondsMax):
 		return fail("max_age_seconds is %d; allowed: 0 to %d", *r.MaxAgeSeconds, op.LimitCORSMaxAgeSecondsMax)
 	}
@@ -116,6 +124,9 @@ func (x *exchange) preflight(in *op.OptionsObjectInput) (*op.OptionsObjectOutput
 		if h = strings.TrimSpace(h); h != "" {
 			headers = append(headers, h)
 		}
+	}
+	if len(headers) > maxCORSHeaders {
+		return out, nil // no page has as many
 	}
 	r := corsRule(set.CORSRules, in.Origin, in.AccessControlRequestMethod, headers)
 	if r == nil {
