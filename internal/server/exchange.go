@@ -15,6 +15,7 @@ import (
 	"github.com/oisproject/ois/internal/access"
 	"github.com/oisproject/ois/internal/fault"
 	"github.com/oisproject/ois/internal/op"
+	"github.com/oisproject/ois/internal/replicate"
 	"github.com/oisproject/ois/internal/store"
 	"github.com/oisproject/ois/internal/wire"
 	"github.com/oisproject/ois/sdk/go/signature"
@@ -36,8 +37,9 @@ type exchange struct {
 	address        wire.Address
 	operation      op.ID
 	caller         access.Caller
-	bucket         *store.Bucket // nil where there is none
-	source         *source       // of a copy or move
+	bucket         *store.Bucket  // nil where there is none
+	source         *source        // of a copy or move
+	replica        *store.Replica // of a request of another zone
 }
 
 // ServeHTTP answers one request.
@@ -113,6 +115,9 @@ func (x *exchange) authenticate() (err error) {
 		m.Bucket = x.address.Bucket
 	}
 	x.caller, err = x.auth.Authenticate(x.r.Context(), m)
+	if err == nil && x.caller.AccessKeyID == replicate.AccessKeyID {
+		return x.actForOwner()
+	}
 	if x.address.Level() == op.LevelService && fault.CodeOf(err) == fault.SignatureNotMatched {
 		return x.authenticateLabel(m, err)
 	}
@@ -140,7 +145,22 @@ func (x *exchange) authenticateLabel(m signature.Message, err error) error {
 	return nil
 }
 
-func (x *exchange) context() context.Context { return x.r.Context() }
+// context returns the context of the request, with what a bucket that tells of its changes is to tell.
+func (x *exchange) context() context.Context {
+	ctx := x.r.Context()
+	if x.replica != nil || x.bucket != nil && x.bucket.Tells() || x.source != nil && x.source.bucket.Tells() {
+		o := &store.Origin{Event: events[x.operation], User: x.caller.UserID, Request: x.id, Replica: x.replica}
+		ctx = store.WithOrigin(ctx, o)
+	}
+	return ctx
+}
+
+// events are what operations do, where it cannot be seen from what they change.
+var events = map[op.ID]string{
+	op.CompleteMultipartUpload: store.EventComplete,
+	op.DeleteObject:            store.EventDelete,
+	op.DeleteMultipleObjects:   store.EventDelete,
+}
 
 // fail answers with an error. If an answer has begun it cannot be taken back: the
 // connection is cut, so that the client does not take a part for the whole.

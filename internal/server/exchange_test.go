@@ -43,8 +43,6 @@ func TestUnanswered(t *testing.T) {
 		op.PutBucketLogging, op.GetBucketLogging, op.DeleteBucketLogging,
 		op.PutBucketCNAME, op.GetBucketCNAME, op.DeleteBucketCNAME,
 		op.PutBucketLifecycle, op.GetBucketLifecycle, op.DeleteBucketLifecycle,
-		op.PutBucketNotification, op.GetBucketNotification, op.DeleteBucketNotification,
-		op.PutBucketReplication, op.GetBucketReplication, op.DeleteBucketReplication,
 		op.PutBucketVersioning, op.GetBucketVersioning,
 		op.FetchObject, op.ImageProcess,
 	}

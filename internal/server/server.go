@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/oisproject/ois/internal/access"
+	"github.com/oisproject/ois/internal/replicate"
 	"github.com/oisproject/ois/internal/store"
 	"github.com/oisproject/ois/internal/wire"
 )
@@ -48,6 +49,10 @@ type Config struct {
 	// Product is the Server header; empty means QingStor, which is what clients expect.
 	Product string
 
+	// Replicator sends objects to other zones, which share PeerSecret with this server; nil and empty where there are none.
+	Replicator *replicate.Replicator
+	PeerSecret string
+
 	// TrustedProxies are the peers that are believed when they say who sent a
 	// request and how, by X-Forwarded-For and X-Forwarded-Proto.
 	TrustedProxies []netip.Prefix
@@ -67,6 +72,8 @@ type Server struct {
 	http    *http.Server
 	leaving atomic.Bool
 
+	replicator *replicate.Replicator
+
 	policies policies
 }
 
@@ -79,7 +86,7 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{store: c.Store, hosts: hosts, proxies: c.TrustedProxies, log: c.Logger, product: []string{c.Product}}
+	s := &Server{store: c.Store, hosts: hosts, proxies: c.TrustedProxies, log: c.Logger, replicator: c.Replicator, product: []string{c.Product}}
 	if c.Product == "" {
 		s.product[0] = "QingStor"
 	}
@@ -91,6 +98,9 @@ func New(c Config) (*Server, error) {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.PeerSecret != "" {
+		c.Keys = peerKeys{c.Keys, c.PeerSecret}
 	}
 	s.auth = access.NewAuthenticator(c.Keys, c.Now)
 	s.http = &http.Server{

@@ -90,7 +90,11 @@ func (b *Bucket) write(ctx context.Context, decide func(meta.Snapshot) (*meta.Ch
 			if err := b.checkLive(snap); err != nil {
 				return nil, err
 			}
-			return decide(snap)
+			c, err := decide(snap)
+			if c == nil || err != nil {
+				return nil, err
+			}
+			return c, b.tell(ctx, snap, c)
 		})
 		if !errors.Is(err, errSettling) {
 			return err

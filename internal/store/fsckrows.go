@@ -28,6 +28,8 @@ func (c *checker) singles(ctx context.Context) error {
 		{kindEpoch, c.epoch},
 		{kindScrub, c.scrub},
 		{kindSetting, c.setting},
+		{kindEvent, c.event},
+		{kindReplica, c.replica},
 	} {
 		if err := c.walk(ctx, rows.kind, rows.check); err != nil {
 			return err
@@ -52,7 +54,7 @@ func (c *checker) expected() int {
 // kinds are all kinds of rows.
 var kinds = []byte{
 	kindBucket, kindLive, kindObject, kindUpload, kindData, kindPart, kindRef, kindGarbage, kindCounter, kindEpoch, kindUser,
-	kindKey, kindScrub, kindSetting,
+	kindKey, kindScrub, kindSetting, kindEvent, kindReplica,
 }
 
 // strangers finds rows of no kind.
@@ -84,6 +86,24 @@ func (c *checker) scrub(r meta.Row) error {
 		return errors.New("key is too long")
 	}
 	_, err := decodeScrub(r.Val)
+	return err
+}
+
+// event checks what is to be told. Its bucket, and its rule, may be gone: then it is dropped when its turn comes.
+func (c *checker) event(r meta.Row) error {
+	if _, err := splitEventKey(r.Key); err != nil {
+		return err
+	}
+	_, err := decodeEvent(r.Val)
+	return err
+}
+
+// replica checks what is to be copied; its bucket may be gone, too.
+func (c *checker) replica(r meta.Row) error {
+	if _, err := bucketOf(r.Key); err != nil {
+		return err
+	}
+	_, err := decodeReplica(r.Val)
 	return err
 }
 

@@ -25,6 +25,8 @@ const (
 	kindKey     = 'k' // k <access key id>                       keyRow
 	kindScrub   = 's' // s                                       scrubRow: how far the scrub has come
 	kindSetting = 'm' // m <bucket id> <setting>                 what the owner has set, in JSON
+	kindEvent   = 'e' // e <bucket id> <escaped rule> 00 00 <ref> Event: what a rule of notification is to be told
+	kindReplica = 'q' // q <bucket id> <object key>              replicaRow: a copy elsewhere is not up to date
 )
 
 // A ref names one stored incarnation of an object, a part or an upload. It

@@ -227,6 +227,7 @@ func (b *Bucket) publish(ctx context.Context, key string, row *objectRow, data [
 	return b.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
 		var c change
 		row.modified = b.store.now()
+		originOf(ctx).Replica.keep(row)
 		c.refer(row.ref, row.extents)
 		if row.inline {
 			c.set(dataKey(row.ref), data)
