@@ -12,6 +12,7 @@ import (
 
 	"github.com/oisproject/ois/internal/admin"
 	"github.com/oisproject/ois/internal/datadir"
+	"github.com/oisproject/ois/internal/replicate"
 	"github.com/oisproject/ois/internal/server"
 	"github.com/oisproject/ois/internal/vfs"
 )
@@ -26,6 +27,8 @@ type runConfig struct {
 	proxies     []netip.Prefix // that are believed when they say who sends a request
 	minFree     int64          // as in datadir.Options
 	scrubRate   int64          // likewise
+	peers       []replicate.Peer
+	peerSecret  string // that they share with this server
 	disk        vfs.FS
 	getenv      func(string) string
 	log         *slog.Logger
@@ -70,6 +73,9 @@ type running struct {
 
 	adminAddress net.Addr // nil without such a port
 
+	background context.CancelFunc // ends what works beside the requests
+	worked     sync.WaitGroup     // what that is
+
 	failed chan error // receives what ends the server although nobody asked for it
 	served sync.WaitGroup
 }
@@ -99,14 +105,24 @@ func (r *running) open(ctx context.Context, c runConfig) (err error) {
 		return err
 	}
 	r.key, err = datadir.LoadRootKey(c.disk, c.data, c.getenv)
+	var peers *replicate.Replicator
+	if len(c.peers) > 0 {
+		peers = replicate.New(replicate.Config{Store: r.dir.Store, Peers: c.peers, Secret: c.peerSecret, Logger: c.log})
+	}
 	if err == nil {
 		r.api, err = server.New(server.Config{
+			Replicator: peers, PeerSecret: c.peerSecret,
 			Store: r.dir.Store, Keys: datadir.Keys{Root: r.key, Store: r.dir.Store},
 			Zones: c.zones, Domain: c.domain, TrustedProxies: c.proxies, Logger: c.log,
 		})
 	}
 	if err != nil {
 		return errors.Join(err, r.dir.Close())
+	}
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	r.background = stop
+	if peers != nil {
+		r.worked.Go(func() { peers.Run(background) })
 	}
 	return nil
 }
@@ -163,5 +179,7 @@ func (r *running) stop(ctx context.Context) error {
 		err = errors.Join(err, s.Shutdown(ctx))
 	}
 	r.served.Wait()
+	r.background()
+	r.worked.Wait()
 	return errors.Join(err, r.dir.Close())
 }

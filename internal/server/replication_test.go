@@ -108,6 +108,12 @@ func TestReplication(t *testing.T) {
 	to.ask(to.key, "HEAD", "/target1/parts", "").want(http.StatusNotFound)
 	to.ask(to.key, "HEAD", "/target1/moved", "").want(http.StatusOK)
 
+	for _, s := range []*store.Store{from.store, to.store} {
+		if r, err := s.Check(t.Context()); err != nil || !r.Clean() {
+			t.Errorf("check: %v, %v", r, err)
+		}
+	}
+
 	from.ask(from.key, "DELETE", "/source1?replication", "").want(http.StatusNoContent)
 	from.ask(from.key, "PUT", "/source1/later", "x").want(http.StatusCreated)
 	from.settled()

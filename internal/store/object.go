@@ -209,7 +209,10 @@ func (b *Bucket) PutObject(ctx context.Context, in *op.PutObjectInput) (*op.PutO
 	if err != nil {
 		return nil, err
 	}
-	defer body.release()
+	defer func() { body.release() }()
+	if body, err = b.store.apart(ctx, body); err != nil {
+		return nil, err
+	}
 	row := objectRow{
 		ref: b.store.newRef(), size: body.size, etag: body.md5, class: class, headers: h,
 		extents: body.extents(), inline: len(body.inline) > 0,

@@ -80,8 +80,10 @@ type Store struct {
 // Open starts a store on its engines: it takes a new epoch, finishes bucket deletions
 // that a crash interrupted, and starts the sweeper. The engines are closed by Close, or by Open if it fails.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	s := &Store{meta: o.Meta, blobs: o.Blobs, log: o.Logger, clock: o.Now, room: o.Room, still: o.Still,
-		wake: make(chan struct{}, 1), told: make(chan struct{}, 1), copied: make(chan struct{}, 1)}
+	s := &Store{
+		meta: o.Meta, blobs: o.Blobs, log: o.Logger, clock: o.Now, room: o.Room, still: o.Still,
+		wake: make(chan struct{}, 1), told: make(chan struct{}, 1), copied: make(chan struct{}, 1),
+	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
