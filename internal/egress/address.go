@@ -57,12 +57,13 @@ func prefixes(table string) []netip.Prefix {
 
 // refused reports whether users must not reach an address.
 func refused(a netip.Addr) bool {
-	a = a.Unmap().WithZone("") // no prefix contains an address with a zone
+	a = a.Unmap()
 	within := func(p netip.Prefix) bool { return p.Contains(a) }
 	if a.Is4() {
 		return slices.ContainsFunc(unreachable4, within)
 	}
-	return !global6.Contains(a) || slices.ContainsFunc(unreachable6, within)
+	return !global6.Contains(a) || // nor does it contain an address with a zone
+		slices.ContainsFunc(unreachable6, within)
 }
 
 // control refuses connections, each before it is made: address is what a name has led to.

@@ -73,7 +73,7 @@ func New(o Options) *Client {
 		TLSHandshakeTimeout:    tlsTimeout,
 		ResponseHeaderTimeout:  answerTimeout,
 		MaxResponseHeaderBytes: maxHeaderBytes,
-		DisableCompression:     true, // bytes are stored as they come, and the length is theirs
+		DisableCompression:     true, // bytes are passed on as they come, and the length is theirs
 		MaxConnsPerHost:        maxConns,
 		MaxIdleConns:           maxIdle,
 		MaxIdleConnsPerHost:    maxIdlePerHost,

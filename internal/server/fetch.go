@@ -83,9 +83,6 @@ func (x *exchange) fetchObject(in *op.FetchObjectInput) (*op.FetchObjectOutput, 
 		return nil, err
 	}
 	defer body.Close()
-	if from.Length > store.MaxBody {
-		return nil, fault.Newf(fault.EntityTooLarge, "the origin announces %d bytes; allowed: %d", from.Length, int64(store.MaxBody))
-	}
 	return x.bucket.FetchObject(x.context(), in, from)
 }
 

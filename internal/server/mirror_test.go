@@ -264,6 +264,23 @@ func TestFirstBytesComeEarly(t *testing.T) {
 	o.wantAsked(t, "/k")
 }
 
+// TestPartsOfALargeMissingObject: who does not want all of it, whatever it is, waits until it can be judged.
+func TestPartsOfALargeMissingObject(t *testing.T) {
+	f := start(t, private)
+	text := pieces(streamFrom + 1000)
+	o := newOrigin(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", fmt.Sprint(len(text)))
+		fmt.Fprint(w, text)
+	})
+	f.mirror(o, "")
+	if a := f.ask(f.key, "GET", "/bucket1/a", "", "Range: bytes=5-20").want(http.StatusPartialContent); a.text != text[5:21] {
+		t.Errorf("the range is %.100q", a.text)
+	}
+	f.ask(f.key, "GET", "/bucket1/b", "", `If-Match: "x"`).wantFault(http.StatusPreconditionFailed, "precondition_failed")
+	f.ask(f.key, "GET", "/bucket1/c", "", "If-Modified-Since: "+time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)).want(http.StatusNotModified)
+	o.wantAsked(t, "/a", "/b", "/c")
+}
+
 // TestThePullOutlivesWhoHasAskedForIt: the first reader leaves in the middle.
 func TestThePullOutlivesWhoHasAskedForIt(t *testing.T) {
 	f := start(t, private)
@@ -329,7 +346,7 @@ func TestShutdownWaitsForPulls(t *testing.T) {
 			close(stopped)
 		}()
 		if patient {
-			close(goOn)
+			time.AfterFunc(50*time.Millisecond, func() { close(goOn) }) // Shutdown has returned by then, if it does not wait
 		} else {
 			cancel()
 		}
