@@ -46,6 +46,11 @@ the last 64MiB, less on a small disk, without which nothing could be deleted any
 Once a week all that is stored is read and compared with its checksums, --scrub-rate bytes a
 second, so that damage is found while there are backups. What is damaged is named in the log.
 
+Users can have the server fetch objects from other servers, once or as the mirror of a bucket. It
+connects to public addresses only, wherever a name or a redirect leads. --allow-private-egress lifts
+that, and is dangerous: whoever may write to a bucket can then read what this machine can reach
+without a password, such as services on localhost and the metadata, with keys, of a cloud.
+
 SIGTERM and Ctrl-C stop the server: requests that are under way get 30 seconds to
 finish. A second signal ends it at once, and no acknowledged write is lost either way.`,
 		Example: `  # On this machine, in ./ois-data:
@@ -65,6 +70,8 @@ finish. A second signal ends it at once, and no acknowledged write is lost eithe
 	flags.StringArrayVar(&f.trusted, "trusted-proxy", nil, "`ADDRESS` or network of a proxy that is believed when it says who sends a request; may be repeated")
 	flags.StringVar(&f.minFreeSize, "min-free", "", "`SIZE` that stays free on the disk, such as 512MiB")
 	flags.StringVar(&f.scrubRateSize, "scrub-rate", "10MiB", "`SIZE` of what is read again each second to find damage; 0 turns this off")
+	flags.BoolVar(&f.egress.AllowPrivate, "allow-private-egress", false,
+		"let users have objects fetched from this machine and its network, too; dangerous, see above")
 	choiceFlag(cmd, &f.logFormat, "log-format", "text", "`FORMAT` of the log on standard error: text or json", "text", "json")
 	choiceFlag(cmd, &f.logLevel, "log-level", "info", "least `LEVEL` of the log: debug, info (a line for each request), warn or error",
 		"debug", "info", "warn", "error")

@@ -17,6 +17,13 @@ func (x *exchange) getObject(in *op.GetObjectInput) (*op.GetObjectOutput, error)
 		return nil, err
 	}
 	o, err := x.openObject(in.Key, in.VersionID)
+	if x.mayPull(err, in.VersionID) {
+		out, pulled := x.pullObject(in)
+		if out != nil || pulled != nil {
+			return out, pulled
+		}
+		o, err = x.openObject(in.Key, in.VersionID)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -96,6 +103,12 @@ func (x *exchange) headObject(in *op.HeadObjectInput) (*op.HeadObjectOutput, err
 		return nil, noVersion(in.Key, in.VersionID)
 	}
 	info, err := x.bucket.Stat(x.context(), in.Key)
+	if x.mayPull(err, in.VersionID) {
+		if err := x.pulls.join(x, in.Key, nil).wait(x.context()); err != nil {
+			return nil, err
+		}
+		info, err = x.bucket.Stat(x.context(), in.Key)
+	}
 	if err != nil {
 		return nil, err
 	}

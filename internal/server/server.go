@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/oisproject/ois/internal/access"
+	"github.com/oisproject/ois/internal/egress"
 	"github.com/oisproject/ois/internal/store"
 	"github.com/oisproject/ois/internal/wire"
 )
@@ -52,6 +53,9 @@ type Config struct {
 	// request and how, by X-Forwarded-For and X-Forwarded-Proto.
 	TrustedProxies []netip.Prefix
 
+	// Egress sends the requests to other servers that users cause; nil sends them to public addresses only.
+	Egress *egress.Client
+
 	Logger *slog.Logger     // nil discards
 	Now    func() time.Time // the clock for signatures; nil is time.Now
 }
@@ -68,6 +72,9 @@ type Server struct {
 	leaving atomic.Bool
 
 	policies policies
+	egress   *egress.Client
+	origins  origins
+	pulls    *pulls
 }
 
 // New returns a server that is ready to serve.
@@ -92,6 +99,11 @@ func New(c Config) (*Server, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Egress == nil {
+		c.Egress = egress.New(egress.Options{})
+	}
+	s.egress = c.Egress
+	s.pulls = newPulls()
 	s.auth = access.NewAuthenticator(c.Keys, c.Now)
 	s.http = &http.Server{
 		Handler:                      s,
@@ -139,7 +151,7 @@ func (s *Server) Serve(l net.Listener) error {
 	return nil
 }
 
-// Shutdown takes no more requests and waits for those that are under way. When ctx
+// Shutdown takes no more requests and waits for those that are under way, and for what is being taken from mirrors. When ctx
 // ends first, it cuts them off and returns the error of ctx.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.leaving.Store(true)
@@ -147,5 +159,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	if err != nil {
 		err = errors.Join(err, s.http.Close())
 	}
+	s.pulls.end(ctx)
+	s.egress.CloseIdleConnections()
 	return err
 }

@@ -31,9 +31,14 @@ var table = [op.Count + 1]handler{
 	op.GetBucketPolicy:       bucketDoes((*store.Bucket).GetBucketPolicy),
 	op.DeleteBucketPolicy:    bucketDoes((*store.Bucket).DeleteBucketPolicy),
 
+	op.PutBucketExternalMirror:    does((*exchange).putBucketExternalMirror),
+	op.GetBucketExternalMirror:    bucketDoes((*store.Bucket).GetBucketExternalMirror),
+	op.DeleteBucketExternalMirror: bucketDoes((*store.Bucket).DeleteBucketExternalMirror),
+
 	op.PutObject:     bucketDoes((*store.Bucket).PutObject),
 	op.CopyObject:    does((*exchange).copyObject),
 	op.MoveObject:    does((*exchange).moveObject),
+	op.FetchObject:   does((*exchange).fetchObject),
 	op.GetObject:     does((*exchange).getObject),
 	op.HeadObject:    does((*exchange).headObject),
 	op.AppendObject:  bucketDoes((*store.Bucket).AppendObject),

@@ -191,6 +191,11 @@ func (o *Object) extents(ctx context.Context, off, n int64) (extents []extent, e
 
 // PutObject stores an object. Its body is read to the end.
 func (b *Bucket) PutObject(ctx context.Context, in *op.PutObjectInput) (*op.PutObjectOutput, error) {
+	return b.putObject(ctx, in, nil)
+}
+
+// putObject is PutObject. If may is not nil it is asked in the moment in which the object is to become visible, and its error ends it.
+func (b *Bucket) putObject(ctx context.Context, in *op.PutObjectInput, may func(meta.Snapshot) error) (*op.PutObjectOutput, error) {
 	h := headers{
 		contentType: in.ContentType, cacheControl: in.CacheControl, contentDisposition: in.ContentDisposition,
 		contentEncoding: in.ContentEncoding, expires: in.Expires, metadata: in.Metadata,
@@ -214,7 +219,7 @@ func (b *Bucket) PutObject(ctx context.Context, in *op.PutObjectInput) (*op.PutO
 		ref: b.store.newRef(), size: body.size, etag: body.md5, class: class, headers: h,
 		extents: body.extents(), inline: len(body.inline) > 0,
 	}
-	if err := b.publish(ctx, in.Key, &row, body.inline); err != nil {
+	if err := b.publish(ctx, in.Key, &row, body.inline, may); err != nil {
 		b.store.forget(body, err)
 		return nil, err
 	}
@@ -222,9 +227,14 @@ func (b *Bucket) PutObject(ctx context.Context, in *op.PutObjectInput) (*op.PutO
 	return &op.PutObjectOutput{ETag: quote(row.etag)}, nil
 }
 
-// publish makes an object visible under its key: its bytes are durable, or data.
-func (b *Bucket) publish(ctx context.Context, key string, row *objectRow, data []byte) error {
+// publish makes an object visible under its key: its bytes are durable, or data. may is as in putObject.
+func (b *Bucket) publish(ctx context.Context, key string, row *objectRow, data []byte, may func(meta.Snapshot) error) error {
 	return b.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
+		if may != nil {
+			if err := may(snap); err != nil {
+				return nil, err
+			}
+		}
 		var c change
 		row.modified = b.store.now()
 		c.refer(row.ref, row.extents)

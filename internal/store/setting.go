@@ -141,10 +141,20 @@ func (b *Bucket) dropSetting(ctx context.Context, s setting) error {
 
 // getSetting reads a setting of the bucket into v, which stays as it is if there is none.
 func (b *Bucket) getSetting(ctx context.Context, s setting, v any) error {
-	return b.store.view(ctx, func(snap meta.Snapshot) error {
-		_, err := b.settingIn(snap, s, v)
+	return b.store.view(ctx, func(snap meta.Snapshot) error { return b.settingNow(snap, s, v) })
+}
+
+// settingNow is getSetting in a snapshot. Since the bucket was looked up the setting may have been taken away: by the old row it would be lost.
+func (b *Bucket) settingNow(snap meta.Snapshot, s setting, v any) error {
+	now, err := b.store.bucketIn(snap, b.name)
+	if err != nil {
 		return err
-	})
+	}
+	if now.row.id != b.row.id {
+		return noBucket(b.name)
+	}
+	_, err = now.settingIn(snap, s, v)
+	return err
 }
 
 // settingIn reads a setting of the bucket as a snapshot has it into v, and returns its revision, 0 if there is none.
