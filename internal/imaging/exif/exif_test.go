@@ -66,12 +66,15 @@ func sample(order binary.AppendByteOrder) []byte {
 	return build(order,
 		[]entry{
 			ascii(tagMake, "Camera Works "), ascii(tagModel, "C1"),
-			{tagOrientation, typeShort, 1, order.AppendUint16(nil, 6)}, ascii(tagDateTime, "2026:11:23 08:00:00"),
+			{tagOrientation, typeShort, 1, order.AppendUint16(nil, 6)},
+			ascii(tagDateTime, "2026:11:23 08:00:00"),
 		},
 		[]entry{{tagVersion, typeUndefined, 4, []byte("0230")}, rational(tagFocalLength, 399, 100)},
 		[]entry{
 			ascii(tagLatitudeRef, "N"), rational(tagLatitude, 36, 1, 40, 1, 1234, 100), ascii(tagLongitudeRef, "E"),
-			rational(tagLongitude, 117, 1, 0, 1, 1, 1), {tagAltitudeRef, typeByte, 1, []byte{0}}, rational(tagAltitude, 57, 1),
+			rational(tagLongitude, 117, 1, 0, 1, 1, 1),
+			{tagAltitudeRef, typeByte, 1, []byte{0}},
+			rational(tagAltitude, 57, 1),
 		})
 }
 
