@@ -12,6 +12,7 @@ import (
 
 	"github.com/oisproject/ois/internal/admin"
 	"github.com/oisproject/ois/internal/datadir"
+	"github.com/oisproject/ois/internal/imaging"
 	"github.com/oisproject/ois/internal/server"
 	"github.com/oisproject/ois/internal/vfs"
 )
@@ -26,6 +27,7 @@ type runConfig struct {
 	proxies     []netip.Prefix // that are believed when they say who sends a request
 	minFree     int64          // as in datadir.Options
 	scrubRate   int64          // likewise
+	images      *imaging.Processor
 	disk        vfs.FS
 	getenv      func(string) string
 	log         *slog.Logger
@@ -102,7 +104,7 @@ func (r *running) open(ctx context.Context, c runConfig) (err error) {
 	if err == nil {
 		r.api, err = server.New(server.Config{
 			Store: r.dir.Store, Keys: datadir.Keys{Root: r.key, Store: r.dir.Store},
-			Zones: c.zones, Domain: c.domain, TrustedProxies: c.proxies, Logger: c.log,
+			Zones: c.zones, Domain: c.domain, TrustedProxies: c.proxies, Images: c.images, Logger: c.log,
 		})
 	}
 	if err != nil {

@@ -9,11 +9,14 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"net/netip"
+	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/oisproject/ois/internal/imaging"
 )
 
 // grace is how long requests that are under way may take when the server is told to stop.
@@ -26,6 +29,7 @@ type serveFlags struct {
 	trusted             []string
 	minFreeSize         string
 	scrubRateSize       string
+	imageFont           string
 }
 
 func (a *app) serveCommand() *cobra.Command {
@@ -46,6 +50,9 @@ the last 64MiB, less on a small disk, without which nothing could be deleted any
 Once a week all that is stored is read and compared with its checksums, --scrub-rate bytes a
 second, so that damage is found while there are backups. What is damaged is named in the log.
 
+Watermarks are written in Latin, Greek, Cyrillic and simplified Chinese letters. For others give it
+a TrueType or OpenType font, or a collection of some, with --image-font.
+
 SIGTERM and Ctrl-C stop the server: requests that are under way get 30 seconds to
 finish. A second signal ends it at once, and no acknowledged write is lost either way.`,
 		Example: `  # On this machine, in ./ois-data:
@@ -65,6 +72,7 @@ finish. A second signal ends it at once, and no acknowledged write is lost eithe
 	flags.StringArrayVar(&f.trusted, "trusted-proxy", nil, "`ADDRESS` or network of a proxy that is believed when it says who sends a request; may be repeated")
 	flags.StringVar(&f.minFreeSize, "min-free", "", "`SIZE` that stays free on the disk, such as 512MiB")
 	flags.StringVar(&f.scrubRateSize, "scrub-rate", "10MiB", "`SIZE` of what is read again each second to find damage; 0 turns this off")
+	flags.StringVar(&f.imageFont, "image-font", "", "`FILE` of a font for watermarks on images, used before those that are built in")
 	choiceFlag(cmd, &f.logFormat, "log-format", "text", "`FORMAT` of the log on standard error: text or json", "text", "json")
 	choiceFlag(cmd, &f.logLevel, "log-level", "info", "least `LEVEL` of the log: debug, info (a line for each request), warn or error",
 		"debug", "info", "warn", "error")
@@ -174,6 +182,9 @@ func (f *serveFlags) check(ctx context.Context) error {
 	if err := f.parseScrubRate(); err != nil {
 		return err
 	}
+	if err := f.loadFont(); err != nil {
+		return err
+	}
 	return f.parseProxies()
 }
 
@@ -199,6 +210,22 @@ func (f *serveFlags) parseScrubRate() error {
 		return usagef("--scrub-rate %q is not allowed: want a number of bytes, or of KiB, MiB, GiB or TiB, such as 10MiB, or 0", f.scrubRateSize)
 	}
 	f.scrubRate = n
+	return nil
+}
+
+// loadFont makes of --image-font what processes images.
+func (f *serveFlags) loadFont() error {
+	var o imaging.Options
+	if f.imageFont != "" {
+		var err error
+		if o.Font, err = os.ReadFile(f.imageFont); err != nil {
+			return usagef("--image-font cannot be read: %v", err)
+		}
+	}
+	var err error
+	if f.images, err = imaging.New(o); err != nil {
+		return usagef("--image-font %q is not a TrueType or OpenType font: %v", f.imageFont, err)
+	}
 	return nil
 }
 

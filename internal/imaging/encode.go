@@ -12,8 +12,6 @@ import (
 	"image/png"
 	"io"
 
-	"golang.org/x/image/tiff"
-
 	"github.com/oisproject/ois/internal/fault"
 	"github.com/oisproject/ois/internal/imaging/webp"
 )
@@ -24,7 +22,7 @@ const MaxResult = 64 << 20
 // jpegQuality is that of all JPEGs that are written.
 const jpegQuality = 85
 
-// encode writes an image, with the ICC profile of the one that it was made of. TIFF is written without.
+// encode writes an image, with the ICC profile of the one that it was made of.
 func encode(ctx context.Context, m *image.NRGBA, format Format, profile []byte) ([]byte, error) {
 	w := &boundedWriter{ctx: ctx}
 	var err error
@@ -37,7 +35,7 @@ func encode(ctx context.Context, m *image.NRGBA, format Format, profile []byte) 
 	case WebP:
 		err = webp.Encode(ctx, w, m, &webp.Options{Profile: profile})
 	case TIFF:
-		err = tiff.Encode(w, m, &tiff.Options{Compression: tiff.Deflate, Predictor: true})
+		return encodeTIFF(ctx, m, profile)
 	case GIF, SVG, PDF:
 		err = fmt.Errorf("%s is not written", format)
 	}

@@ -269,7 +269,7 @@ func (f *facts) readTIFF(b []byte) error {
 		return err
 	}
 	f.camera = exif.Parse(b)
-	f.alpha = f.camera.ExtraSamples
+	f.alpha, f.profile = f.camera.ExtraSamples, f.camera.Profile
 	f.decoding = f.pixels(2 * 8) // a strip may be the whole image
 	return nil
 }

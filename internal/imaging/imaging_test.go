@@ -535,7 +535,7 @@ func TestProfileGoesWithTheImage(t *testing.T) {
 	if err != nil || len(f.profile) != 128 {
 		t.Fatalf("the profile has %d bytes, %v; want 128", len(f.profile), err)
 	}
-	for _, to := range []Format{JPEG, PNG, WebP} {
+	for _, to := range written {
 		out := run(t, src, "resize:w_10|format:t_"+string(to))
 		got, err := readFacts(out.Data)
 		if err != nil || !bytes.Equal(got.profile, f.profile) {

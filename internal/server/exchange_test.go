@@ -46,7 +46,7 @@ func TestUnanswered(t *testing.T) {
 		op.PutBucketNotification, op.GetBucketNotification, op.DeleteBucketNotification,
 		op.PutBucketReplication, op.GetBucketReplication, op.DeleteBucketReplication,
 		op.PutBucketVersioning, op.GetBucketVersioning,
-		op.FetchObject, op.ImageProcess,
+		op.FetchObject,
 	}
 	slices.Sort(want)
 	if got := Unanswered(); !slices.Equal(got, want) {

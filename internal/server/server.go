@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/oisproject/ois/internal/access"
+	"github.com/oisproject/ois/internal/imaging"
 	"github.com/oisproject/ois/internal/store"
 	"github.com/oisproject/ois/internal/wire"
 )
@@ -52,6 +53,9 @@ type Config struct {
 	// request and how, by X-Forwarded-For and X-Forwarded-Proto.
 	TrustedProxies []netip.Prefix
 
+	// Images processes images; nil means a processor with the default settings, which fetches nothing.
+	Images *imaging.Processor
+
 	Logger *slog.Logger     // nil discards
 	Now    func() time.Time // the clock for signatures; nil is time.Now
 }
@@ -65,6 +69,7 @@ type Server struct {
 	proxies []netip.Prefix
 	log     *slog.Logger
 	http    *http.Server
+	images  *imaging.Processor
 	leaving atomic.Bool
 
 	policies policies
@@ -79,7 +84,7 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{store: c.Store, hosts: hosts, proxies: c.TrustedProxies, log: c.Logger, product: []string{c.Product}}
+	s := &Server{store: c.Store, hosts: hosts, proxies: c.TrustedProxies, log: c.Logger, product: []string{c.Product}, images: c.Images}
 	if c.Product == "" {
 		s.product[0] = "QingStor"
 	}
@@ -91,6 +96,11 @@ func New(c Config) (*Server, error) {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if s.images == nil {
+		if s.images, err = imaging.New(imaging.Options{}); err != nil {
+			return nil, fmt.Errorf("server: %w", err)
+		}
 	}
 	s.auth = access.NewAuthenticator(c.Keys, c.Now)
 	s.http = &http.Server{

@@ -20,6 +20,9 @@ type Data struct {
 
 	LatitudeRef, Latitude, LongitudeRef, Longitude, AltitudeRef, Altitude string
 
+	// Profile is the ICC profile of a TIFF, which is part of what was parsed.
+	Profile []byte
+
 	// ExtraSamples says that pixels have more samples than colours, which in TIFF means alpha.
 	ExtraSamples bool
 }
@@ -32,6 +35,7 @@ const (
 	tagDateTime     = 0x0132
 	tagExtraSamples = 0x0152
 	tagExif         = 0x8769
+	tagProfile      = 0x8773
 	tagGPS          = 0x8825
 
 	tagVersion     = 0x9000
@@ -88,6 +92,8 @@ func Parse(tiff []byte) Data {
 			if n := v.number(); n >= 1 && n <= 8 {
 				d.Orientation = int(n)
 			}
+		case tagProfile:
+			d.Profile = v.b
 		case tagExtraSamples:
 			d.ExtraSamples = true
 		case tagExif:

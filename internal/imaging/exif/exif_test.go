@@ -2,6 +2,7 @@ package exif
 
 import (
 	"encoding/binary"
+	"reflect"
 	"testing"
 )
 
@@ -84,7 +85,7 @@ func TestParse(t *testing.T) {
 		LatitudeRef: "N", Latitude: "36/1 40/1 1234/100", LongitudeRef: "E", Longitude: "117/1 0/1 1/1", AltitudeRef: "0", Altitude: "57/1",
 	}
 	for _, order := range []binary.AppendByteOrder{binary.LittleEndian, binary.BigEndian} {
-		if got := Parse(sample(order)); got != want {
+		if got := Parse(sample(order)); !reflect.DeepEqual(got, want) {
 			t.Errorf("%v: got %+v; want %+v", order, got, want)
 		}
 	}
@@ -101,7 +102,7 @@ func TestDamagedDataIsLeftOut(t *testing.T) {
 		{tagOrientation, typeShort, 1, []byte{9, 0}},
 		{tagDateTime, typeASCII, 4, []byte("a\x01b\xff")},
 	}, nil, nil)
-	if got, want := Parse(bad), (Data{DateTime: "ab"}); got != want {
+	if got, want := Parse(bad), (Data{DateTime: "ab"}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v; want %+v", got, want)
 	}
 }
