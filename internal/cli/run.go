@@ -28,6 +28,7 @@ type runConfig struct {
 	minFree     int64          // as in datadir.Options
 	scrubRate   int64          // likewise
 	egress      egress.Options // of requests to other servers
+	imageFont   []byte         // for watermarks, if there is one
 	disk        vfs.FS
 	getenv      func(string) string
 	log         *slog.Logger
@@ -105,7 +106,8 @@ func (r *running) open(ctx context.Context, c runConfig) (err error) {
 		r.api, err = server.New(server.Config{
 			Store: r.dir.Store, Keys: datadir.Keys{Root: r.key, Store: r.dir.Store},
 			Zones: c.zones, Domain: c.domain, TrustedProxies: c.proxies, Logger: c.log,
-			Egress: egress.New(c.egress),
+			Egress:    egress.New(c.egress),
+			ImageFont: c.imageFont,
 		})
 	}
 	if err != nil {

@@ -9,11 +9,14 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"net/netip"
+	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/oisproject/ois/internal/imaging"
 )
 
 // grace is how long requests that are under way may take when the server is told to stop.
@@ -26,6 +29,7 @@ type serveFlags struct {
 	trusted             []string
 	minFreeSize         string
 	scrubRateSize       string
+	imageFontFile       string
 }
 
 func (a *app) serveCommand() *cobra.Command {
@@ -50,6 +54,8 @@ Users can have the server fetch objects from other servers, once or as the mirro
 connects to public addresses only, wherever a name or a redirect leads. --allow-private-egress lifts
 that, and is dangerous: whoever may write to a bucket can then read what this machine can reach
 without a password, such as services on localhost and the metadata, with keys, of a cloud.
+Watermarks are written in Latin, Greek, Cyrillic and simplified Chinese letters. For others give it
+a TrueType or OpenType font, or a collection of some, with --image-font.
 
 SIGTERM and Ctrl-C stop the server: requests that are under way get 30 seconds to
 finish. A second signal ends it at once, and no acknowledged write is lost either way.`,
@@ -72,6 +78,7 @@ finish. A second signal ends it at once, and no acknowledged write is lost eithe
 	flags.StringVar(&f.scrubRateSize, "scrub-rate", "10MiB", "`SIZE` of what is read again each second to find damage; 0 turns this off")
 	flags.BoolVar(&f.egress.AllowPrivate, "allow-private-egress", false,
 		"let users have objects fetched from this machine and its network, too; dangerous, see above")
+	flags.StringVar(&f.imageFontFile, "image-font", "", "`FILE` of a font for watermarks on images, used before those that are built in")
 	choiceFlag(cmd, &f.logFormat, "log-format", "text", "`FORMAT` of the log on standard error: text or json", "text", "json")
 	choiceFlag(cmd, &f.logLevel, "log-level", "info", "least `LEVEL` of the log: debug, info (a line for each request), warn or error",
 		"debug", "info", "warn", "error")
@@ -181,6 +188,9 @@ func (f *serveFlags) check(ctx context.Context) error {
 	if err := f.parseScrubRate(); err != nil {
 		return err
 	}
+	if err := f.loadFont(); err != nil {
+		return err
+	}
 	return f.parseProxies()
 }
 
@@ -206,6 +216,20 @@ func (f *serveFlags) parseScrubRate() error {
 		return usagef("--scrub-rate %q is not allowed: want a number of bytes, or of KiB, MiB, GiB or TiB, such as 10MiB, or 0", f.scrubRateSize)
 	}
 	f.scrubRate = n
+	return nil
+}
+
+// loadFont reads --image-font.
+func (f *serveFlags) loadFont() (err error) {
+	if f.imageFontFile == "" {
+		return nil
+	}
+	if f.imageFont, err = os.ReadFile(f.imageFontFile); err != nil {
+		return usagef("--image-font cannot be read: %v", err)
+	}
+	if _, err = imaging.New(imaging.Options{Font: f.imageFont}); err != nil {
+		return usagef("--image-font %q is not a TrueType or OpenType font: %v", f.imageFontFile, err)
+	}
 	return nil
 }
 

@@ -76,6 +76,18 @@ func (x *exchange) mayRead(key string) error {
 	return access.AuthorizeSource(a)
 }
 
+// mayWrite asks whether the caller, beside what the request does, may also put an object of that key into b.
+func (x *exchange) mayWrite(b *store.Bucket, key string) error {
+	a := x.attempt()
+	a.Operation, a.Key = op.PutObject, key
+	a.Overrides = false // they are for the answer
+	var err error
+	if a.Bucket, err = x.facts(b); err != nil {
+		return err
+	}
+	return access.Authorize(a)
+}
+
 // policies keeps the policies of buckets ready to decide.
 type policies struct {
 	mu    sync.Mutex

@@ -45,7 +45,6 @@ func TestUnanswered(t *testing.T) {
 		op.PutBucketNotification, op.GetBucketNotification, op.DeleteBucketNotification,
 		op.PutBucketReplication, op.GetBucketReplication, op.DeleteBucketReplication,
 		op.PutBucketVersioning, op.GetBucketVersioning,
-		op.ImageProcess,
 	}
 	slices.Sort(want)
 	if got := Unanswered(); !slices.Equal(got, want) {

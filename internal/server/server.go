@@ -22,6 +22,7 @@ import (
 
 	"github.com/oisproject/ois/internal/access"
 	"github.com/oisproject/ois/internal/egress"
+	"github.com/oisproject/ois/internal/imaging"
 	"github.com/oisproject/ois/internal/store"
 	"github.com/oisproject/ois/internal/wire"
 )
@@ -55,6 +56,11 @@ type Config struct {
 
 	// Egress sends the requests to other servers that users cause; nil sends them to public addresses only.
 	Egress *egress.Client
+	// ImageFont is used for watermarks before the fonts that are built in; nil means there is none.
+	ImageFont []byte
+
+	// Images processes images; nil means a processor with the default settings.
+	Images *imaging.Processor
 
 	Logger *slog.Logger     // nil discards
 	Now    func() time.Time // the clock for signatures; nil is time.Now
@@ -69,6 +75,7 @@ type Server struct {
 	proxies []netip.Prefix
 	log     *slog.Logger
 	http    *http.Server
+	images  *imaging.Processor
 	leaving atomic.Bool
 
 	policies policies
@@ -86,7 +93,7 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{store: c.Store, hosts: hosts, proxies: c.TrustedProxies, log: c.Logger, product: []string{c.Product}}
+	s := &Server{store: c.Store, hosts: hosts, proxies: c.TrustedProxies, log: c.Logger, product: []string{c.Product}, images: c.Images}
 	if c.Product == "" {
 		s.product[0] = "QingStor"
 	}
@@ -104,6 +111,11 @@ func New(c Config) (*Server, error) {
 	}
 	s.egress = c.Egress
 	s.pulls = newPulls()
+	if s.images == nil {
+		if s.images, err = imaging.New(imaging.Options{Font: c.ImageFont, Fetch: s.fetchImage}); err != nil {
+			return nil, fmt.Errorf("server: %w", err)
+		}
+	}
 	s.auth = access.NewAuthenticator(c.Keys, c.Now)
 	s.http = &http.Server{
 		Handler:                      s,

@@ -44,6 +44,7 @@ var table = [op.Count + 1]handler{
 	op.AppendObject:  bucketDoes((*store.Bucket).AppendObject),
 	op.DeleteObject:  does((*exchange).deleteObject),
 	op.OptionsObject: does((*exchange).preflight),
+	op.ImageProcess:  does((*exchange).imageProcess),
 
 	op.InitiateMultipartUpload: bucketDoes((*store.Bucket).InitiateMultipartUpload),
 	op.UploadMultipart:         bucketDoes((*store.Bucket).UploadMultipart),
