@@ -38,6 +38,9 @@ type exchange struct {
 	caller         access.Caller
 	bucket         *store.Bucket // nil where there is none
 	source         *source       // of a copy or move
+
+	form   *op.PostObjectInput // nil but for PostObject
+	backTo *wire.Redirect      // where the form sends the browser, nil if nowhere
 }
 
 // ServeHTTP answers one request.
@@ -63,6 +66,7 @@ func requestID() string {
 
 // serve is the road of a request. Nothing of its body is read before the caller is
 // known and allowed to send it: who sends "Expect: 100-continue" gets the error instead.
+// Only of a form the fields are read, which say who sends it.
 func (x *exchange) serve() error {
 	if err := x.locate(); err != nil {
 		return err
@@ -153,6 +157,10 @@ func (x *exchange) fail(err error) {
 		panic(http.ErrAbortHandler)
 	}
 	x.body.giveUp()
+	if x.backTo != nil {
+		x.failForm(err)
+		return
+	}
 	wire.WriteError(&x.w, x.r.Method, x.id, err)
 }
 
