@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -142,7 +143,7 @@ func TestHostileForms(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			e := &endless{text: tt.forever}
-			_, _, err := decodeForm(io.MultiReader(strings.NewReader(tt.body), e))
+			_, _, err := decodeForm(io.MultiReader(strings.NewReader(tt.body), io.LimitReader(e, 4*maxFormFront)))
 			wantFault(t, err, tt.code, tt.part)
 			if most := maxFormFront + maxPartHeader; e.n > most {
 				t.Errorf("%d bytes were read; want at most %d", e.n, most)
@@ -162,6 +163,24 @@ func TestManyPartsAfterTheFileTakeNoMemory(t *testing.T) {
 	many := strings.Repeat(textField("a", "b"), 100_000)
 	if _, content, err := decodeForm(strings.NewReader(front + many + "--xx--")); err != nil || content != "x" {
 		t.Errorf("%q, %v", content, err)
+	}
+}
+
+func TestLargeFileTakesNoMemory(t *testing.T) {
+	const size = 64 << 20
+	body := io.MultiReader(strings.NewReader(textField("key", "k")+"--xx\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\n"),
+		io.LimitReader(&endless{text: "content\r\n--x"}, size), strings.NewReader("\r\n--xx--"))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	r := &Request{Header: http.Header{"Content-Type": {"multipart/form-data; boundary=xx"}}, Body: body}
+	in, err := CodecOf(op.PostObject).Params(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := io.CopyBuffer(io.Discard, struct{ io.Reader }{in.(*op.PostObjectInput).Body}, make([]byte, 64<<10))
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; n != size || err != nil || took > 1<<20 {
+		t.Errorf("%d bytes, %v, with %d bytes of memory; want %d with less than a MiB", n, err, took, size)
 	}
 }
 
