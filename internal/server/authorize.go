@@ -34,6 +34,11 @@ func (x *exchange) authorize() (err error) {
 			return err
 		}
 	}
+	if x.operation == op.PostObject {
+		if err := x.readForm(a); err != nil {
+			return err
+		}
+	}
 	if x.operation == op.DeleteMultipleObjects && a.Bucket.Policy != nil {
 		return nil // asked for each key
 	}

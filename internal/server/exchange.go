@@ -38,6 +38,9 @@ type exchange struct {
 	caller         access.Caller
 	bucket         *store.Bucket // nil where there is none
 	source         *source       // of a copy or move
+
+	form   *op.PostObjectInput // nil but for PostObject
+	backTo *wire.Redirect      // where the form sends the browser, nil if nowhere
 }
 
 // ServeHTTP answers one request.
@@ -63,6 +66,7 @@ func requestID() string {
 
 // serve is the road of a request. Nothing of its body is read before the caller is
 // known and allowed to send it: who sends "Expect: 100-continue" gets the error instead.
+// Only of a form the fields are read, which say who sends it.
 func (x *exchange) serve() error {
 	if err := x.locate(); err != nil {
 		return err
@@ -108,6 +112,9 @@ func (x *exchange) route() (err error) {
 }
 
 func (x *exchange) authenticate() (err error) {
+	if x.operation == op.OptionsObject && x.r.Header["Authorization"] == nil {
+		return nil // its query is that of the request which is to come, signature and all
+	}
 	m := signature.Message{Method: x.r.Method, Path: x.path, Query: x.rawQuery, Header: x.r.Header}
 	if x.address.Virtual {
 		m.Bucket = x.address.Bucket
@@ -153,6 +160,10 @@ func (x *exchange) fail(err error) {
 		panic(http.ErrAbortHandler)
 	}
 	x.body.giveUp()
+	if x.backTo != nil {
+		x.failForm(err)
+		return
+	}
 	wire.WriteError(&x.w, x.r.Method, x.id, err)
 }
 

@@ -38,7 +38,7 @@ func TestQuickStart(t *testing.T) {
 
 func TestUnanswered(t *testing.T) {
 	want := []op.ID{
-		op.PostObject, op.ListObjectVersions,
+		op.ListObjectVersions,
 		op.PutBucketLogging, op.GetBucketLogging, op.DeleteBucketLogging,
 		op.PutBucketCNAME, op.GetBucketCNAME, op.DeleteBucketCNAME,
 		op.PutBucketLifecycle, op.GetBucketLifecycle, op.DeleteBucketLifecycle,

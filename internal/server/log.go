@@ -29,7 +29,7 @@ func (x *exchange) logLine(aborted bool) {
 		slog.Duration("duration", time.Since(x.start)),
 	)
 	for _, a := range []struct{ name, value string }{
-		{"bucket", x.address.Bucket}, {"key", x.address.Key}, {"user", x.caller.UserID},
+		{"bucket", x.address.Bucket}, {"key", x.key()}, {"user", x.caller.UserID},
 	} {
 		if a.value != "" {
 			line = append(line, slog.String(a.name, cut(a.value)))
@@ -52,6 +52,14 @@ func (x *exchange) logLine(aborted bool) {
 		line = append(line, slog.Bool("aborted", true))
 	}
 	x.log.LogAttrs(x.context(), level, "request", line...)
+}
+
+// key returns the key of the object that the request is about.
+func (x *exchange) key() string {
+	if x.form != nil {
+		return x.form.Key
+	}
+	return x.address.Key
 }
 
 // cut shortens a value that no bucket and no key can have.

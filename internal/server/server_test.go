@@ -79,6 +79,24 @@ type damagedBlobs struct {
 	blob.Engine
 	mu    sync.Mutex
 	after int64 // bytes that are fine; negative means all. guarded by mu
+	full  bool  // takes nothing; guarded by mu
+}
+
+// refuse makes every Put fail from now on.
+func (d *damagedBlobs) refuse() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.full = true
+}
+
+func (d *damagedBlobs) Put(ctx context.Context, epoch uint32, size int64, src blob.Source) (blob.ID, int64, error) {
+	d.mu.Lock()
+	full := d.full
+	d.mu.Unlock()
+	if full {
+		return blob.ID{}, 0, errors.New("the disk is full")
+	}
+	return d.Engine.Put(ctx, epoch, size, src)
 }
 
 func (d *damagedBlobs) damage(after int64) {

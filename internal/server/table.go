@@ -21,6 +21,7 @@ var table = [op.Count + 1]handler{
 	op.DeleteBucket:          bucketDoes((*store.Bucket).DeleteBucket),
 	op.GetBucketStatistics:   does((*exchange).getBucketStatistics),
 	op.ListObjects:           bucketDoes((*store.Bucket).ListObjects),
+	op.PostObject:            (*exchange).postObject,
 	op.DeleteMultipleObjects: does((*exchange).deleteMultipleObjects),
 	op.PutBucketACL:          bucketDoes((*store.Bucket).PutBucketACL),
 	op.GetBucketACL:          bucketDoes((*store.Bucket).GetBucketACL),

@@ -46,11 +46,16 @@ func WriteError(w http.ResponseWriter, method, requestID string, err error) {
 	_, _ = w.Write(body) // a client that is gone needs no answer
 }
 
-func appendError(requestID string, err error) []byte {
-	code, message := fault.CodeOf(err), "an error inside the server; its log has more under the request id"
+// Explain returns what a client is told of an error.
+func Explain(err error) (code fault.Code, message string) {
 	if f, ok := errors.AsType[*fault.Error](err); ok {
-		message = f.Message
+		return f.Code, f.Message
 	}
+	return fault.InternalError, "an error inside the server; its log has more under the request id"
+}
+
+func appendError(requestID string, err error) []byte {
+	code, message := Explain(err)
 	b := append(make([]byte, 0, 256), '{')
 	b = append(appendString(appendName(b, "code"), string(code)), ',')
 	b = append(appendString(appendName(b, "message"), message), ',')

@@ -515,11 +515,18 @@ func (out *ListObjectsOutput) read(res *Response) error {
 
 // PostObject stores an object from an HTML form.
 //
-// Stores the file of a form that a browser sends. Field names are case-insensitive; what
-// comes after the file is not looked at. Unless everybody may write to the bucket, the
-// form carries a policy: base64 of a JSON object that repeats every field before the file,
-// except access_key_id, policy and signature, with its exact value. The signature is
-// base64 of the HMAC-SHA256 of the base64 policy. The policy does not expire. The
+// Stores the file of a form that a browser sends. Field names are case-insensitive, and no
+// field may stand there twice; at most 100 fields with 64 KiB come before the file. What
+// comes after the file is not looked at, but the form must be complete.
+//
+// Unless everybody may write, the form says who sends it by the fields access_key_id,
+// policy and signature. The policy is base64 of a JSON object that names every other field
+// before the file with its exact value, in UTF-8 and before "${filename}" is replaced, and
+// no more. The signature is base64 of the HMAC-SHA256 of the base64 policy. The policy
+// does not expire. A form without these fields is sent by whoever signed the request
+// itself, in its header or its query.
+//
+// With a redirect every answer is 302, from the moment when the fields could be read. The
 // Content-Type of the request must be multipart/form-data.
 func (c *Client) PostObject(ctx context.Context, in *PostObjectInput) (*PostObjectOutput, error) {
 	req, err := in.request()

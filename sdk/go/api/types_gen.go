@@ -159,12 +159,15 @@ type PostObjectInput struct {
 	Signature string `json:"-"`
 	// Base64 of the policy.
 	Policy string `json:"-"`
-	// Media type of the object. Must equal the Content-Type of the file part.
+	// Media type of the object. Must equal the Content-Type of the file part, which is the
+	// type of the object if this field is absent.
 	ContentType string `json:"-"`
-	// Encoding of the names in the form, such as GBK or Big5.
+	// Encoding of the fields and of the name of the file, such as GBK or Big5. They are
+	// converted to UTF-8.
 	Charset string `json:"-"`
-	// Address that the browser is sent to afterwards, with status, code, message and
-	// request_id added to its query.
+	// Address that the browser is sent to afterwards, also after an error, with status, code,
+	// message and request_id added to its query. An absolute http or https URL of at most
+	// 2048 bytes.
 	Redirect string `json:"-"`
 	// Storage class of the object, in any letter case.
 	StorageClass string `json:"-"`
