@@ -31,8 +31,7 @@ var kept = []string{"Server", "Access-Control-Allow-Origin", "Access-Control-Exp
 // empty. Headers that were set for another answer are dropped.
 func WriteError(w http.ResponseWriter, method, requestID string, err error) {
 	h := w.Header()
-	maps.DeleteFunc(h, func(name string, _ []string) bool { return !slices.Contains(kept, name) })
-	h.Set("X-Qs-Request-Id", requestID)
+	StartOver(h, requestID)
 	var body []byte
 	if method != http.MethodHead {
 		body = appendError(requestID, err)
@@ -46,11 +45,14 @@ func WriteError(w http.ResponseWriter, method, requestID string, err error) {
 	_, _ = w.Write(body) // a client that is gone needs no answer
 }
 
+// StartOver drops the headers that were set for another answer.
+func StartOver(h http.Header, requestID string) {
+	maps.DeleteFunc(h, func(name string, _ []string) bool { return !slices.Contains(kept, name) })
+	h.Set("X-Qs-Request-Id", requestID)
+}
+
 func appendError(requestID string, err error) []byte {
-	code, message := fault.CodeOf(err), "an error inside the server; its log has more under the request id"
-	if f, ok := errors.AsType[*fault.Error](err); ok {
-		message = f.Message
-	}
+	code, message := fault.CodeOf(err), messageOf(err)
 	b := append(make([]byte, 0, 256), '{')
 	b = append(appendString(appendName(b, "code"), string(code)), ',')
 	b = append(appendString(appendName(b, "message"), message), ',')
