@@ -52,6 +52,9 @@ type Config struct {
 	// request and how, by X-Forwarded-For and X-Forwarded-Proto.
 	TrustedProxies []netip.Prefix
 
+	// Resolver is asked whether a domain leads to the bucket that it is to be bound to. Nil binds domains unasked.
+	Resolver Resolver
+
 	Logger *slog.Logger     // nil discards
 	Now    func() time.Time // the clock for signatures; nil is time.Now
 }
@@ -67,6 +70,7 @@ type Server struct {
 	http    *http.Server
 	leaving atomic.Bool
 
+	resolver Resolver // nil asks nobody
 	policies policies
 }
 
@@ -79,7 +83,7 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{store: c.Store, hosts: hosts, proxies: c.TrustedProxies, log: c.Logger, product: []string{c.Product}}
+	s := &Server{store: c.Store, hosts: hosts, proxies: c.TrustedProxies, log: c.Logger, product: []string{c.Product}, resolver: c.Resolver}
 	if c.Product == "" {
 		s.product[0] = "QingStor"
 	}

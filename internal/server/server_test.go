@@ -29,6 +29,7 @@ type fixture struct {
 	t    testing.TB
 	addr string
 	key  *signature.Key // of the root user
+	id   string         // of key
 	log  *logBuffer
 	disk *damagedBlobs
 	stop func() // waits until all requests are answered and logged; once
@@ -113,7 +114,7 @@ func start(t testing.TB, change ...func(*Config)) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.key = signature.NewKey(k.ID, k.Secret)
+	f.key, f.id = signature.NewKey(k.ID, k.Secret), k.ID
 	c := Config{Store: s, Zones: []string{"jn1a", "jn2"}, Logger: slog.New(slog.NewJSONHandler(f.log, nil))}
 	for _, change := range change {
 		change(&c)

@@ -30,6 +30,9 @@ var table = [op.Count + 1]handler{
 	op.PutBucketPolicy:       does((*exchange).putBucketPolicy),
 	op.GetBucketPolicy:       bucketDoes((*store.Bucket).GetBucketPolicy),
 	op.DeleteBucketPolicy:    bucketDoes((*store.Bucket).DeleteBucketPolicy),
+	op.PutBucketCNAME:        does((*exchange).putBucketCNAME),
+	op.GetBucketCNAME:        bucketDoes((*store.Bucket).GetBucketCNAME),
+	op.DeleteBucketCNAME:     does((*exchange).deleteBucketCNAME),
 
 	op.PutObject:     bucketDoes((*store.Bucket).PutObject),
 	op.CopyObject:    does((*exchange).copyObject),
