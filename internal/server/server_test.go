@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -80,6 +81,8 @@ type damagedBlobs struct {
 	blob.Engine
 	mu    sync.Mutex
 	after int64 // bytes that are fine; negative means all. guarded by mu
+
+	deleted atomic.Int64 // blobs
 }
 
 func (d *damagedBlobs) damage(after int64) {
@@ -99,6 +102,11 @@ func (d *damagedBlobs) Open(ctx context.Context, id blob.ID, off, n int64) (io.R
 		io.Reader
 		io.Closer
 	}{io.MultiReader(io.LimitReader(rc, d.after), errorReader{blob.ErrCorrupt}), rc}, nil
+}
+
+func (d *damagedBlobs) Delete(ctx context.Context, live blob.Live, ids ...blob.ID) error {
+	d.deleted.Add(int64(len(ids)))
+	return d.Engine.Delete(ctx, live, ids...)
 }
 
 type errorReader struct{ error }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/oisproject/ois/internal/fault"
 	"github.com/oisproject/ois/internal/meta"
@@ -110,6 +111,32 @@ func TestDomains(t *testing.T) {
 	unbind(t, b, "w.example")
 	if got := domains(t, b, "website"); got != "" {
 		t.Errorf("after all are unbound there are %q", got)
+	}
+}
+
+// TestDomainKeepsItsTime: when a domain was bound does not change with its type.
+func TestDomainKeepsItsTime(t *testing.T) {
+	p := newPatient(t)
+	now := time.Now()
+	s := p.open(store.Options{Now: func() time.Time { now = now.Add(time.Minute); return now }})
+	defer p.close(s)
+	b, err := s.Bucket(t.Context(), "test-bucket")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var created []time.Time
+	for _, kind := range []string{"normal", "website"} {
+		if err := bind(t, b, "a.example", kind); err != nil {
+			t.Fatal(err)
+		}
+		out, err := b.GetBucketCNAME(t.Context(), &op.GetBucketCNAMEInput{Type: kind})
+		if err != nil || out.Count != 1 {
+			t.Fatalf("GetBucketCNAME = %+v, %v; want one", out, err)
+		}
+		created = append(created, out.CNAMERecords[0].Created)
+	}
+	if !created[0].Equal(created[1]) {
+		t.Errorf("it was bound at %v, and as a website at %v", created[0], created[1])
 	}
 }
 
@@ -292,26 +319,52 @@ func (p *patient) list(bucket string) meta.KV {
 	return meta.KV{}
 }
 
+// bindDomains binds domains to both buckets.
+func (p *patient) bindDomains() {
+	p.t.Helper()
+	s := p.open(store.Options{})
+	defer p.close(s)
+	for bucket, names := range map[string][]string{"test-bucket": {"b.example", "a.example"}, "empty-bucket": {"c.example"}} {
+		b, err := s.Bucket(p.t.Context(), bucket)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		mustBind(p.t, b, names...)
+	}
+}
+
+// TestUnbindingLeavesWhatIsAnothers: a list that is wrong does not cost another bucket its domain.
+func TestUnbindingLeavesWhatIsAnothers(t *testing.T) {
+	p := newPatient(t)
+	p.bindDomains()
+	p.engines()
+	p.set(string(p.list("empty-bucket").Key), string(p.list("test-bucket").Val))
+	s := p.open(store.Options{})
+	defer p.close(s)
+	b, err := s.Bucket(t.Context(), "empty-bucket")
+	if err != nil {
+		t.Fatal(err)
+	}
+	unbind(t, b, "a.example")
+	if _, err := b.DeleteBucket(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	leads(t, s, "a.example", "test-bucket", false)
+	leads(t, s, "b.example", "test-bucket", false)
+}
+
 // TestRepairDomains checks that lists of domains and their rows are made to agree, whichever of them is harmed.
 func TestRepairDomains(t *testing.T) {
 	for name, a := range domainAilments {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newPatient(t)
-			s := p.open(store.Options{})
-			for bucket, names := range map[string][]string{"test-bucket": {"b.example", "a.example"}, "empty-bucket": {"c.example"}} {
-				b, err := s.Bucket(t.Context(), bucket)
-				if err != nil {
-					t.Fatal(err)
-				}
-				mustBind(t, b, names...)
-			}
-			p.close(s)
+			p.bindDomains()
 			a.test(p)
 			if a.left != "" {
 				return
 			}
-			s = p.open(store.Options{})
+			s := p.open(store.Options{})
 			defer p.close(s)
 			leads(t, s, "a.example", "test-bucket", false)
 			b, err := s.Bucket(t.Context(), "test-bucket")
