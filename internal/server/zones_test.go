@@ -12,8 +12,14 @@ func TestEveryZoneServesEveryBucket(t *testing.T) {
 	f.ask(f.key, "PUT", "/bucket1", "", "Host: jn2.ois.test").want(http.StatusCreated)
 	f.object("/bucket1/k", "hello")
 	for _, at := range []struct{ host, path string }{
-		{"ois.test", "/bucket1"}, {"jn1a.ois.test", "/bucket1"}, {"jn2.ois.test:80", "/bucket1"}, {"127.0.0.1", "/bucket1"},
-		{"bucket1.jn1a.ois.test", ""}, {"bucket1.jn2.ois.test", ""}, {"bucket1.ois.test", ""}, {"pek3.ois.test", "/bucket1"},
+		{"ois.test", "/bucket1"},
+		{"jn1a.ois.test", "/bucket1"},
+		{"jn2.ois.test:80", "/bucket1"},
+		{"127.0.0.1", "/bucket1"},
+		{"bucket1.jn1a.ois.test", ""},
+		{"bucket1.jn2.ois.test", ""},
+		{"bucket1.ois.test", ""},
+		{"pek3.ois.test", "/bucket1"},
 	} {
 		host := "Host: " + at.host
 		if a := f.ask(f.key, "GET", at.path+"/k", "", host).want(http.StatusOK); a.text != "hello" {
