@@ -33,6 +33,9 @@ type Attempt struct {
 	// authenticated callers may use.
 	Overrides bool
 
+	// Closed says that the request is for the root of a domain of the owner's, which shows nothing to whoever has no name.
+	Closed bool
+
 	Referer string     // the header
 	IP      netip.Addr // of the client
 }
@@ -50,6 +53,8 @@ func Authorize(a *Attempt) error {
 		return nil
 	case a.Overrides && a.Caller.Anonymous():
 		return denied("an anonymous request may not override response headers")
+	case a.Closed && a.Caller.Anonymous():
+		return denied("the root of a domain is closed; a request for it needs a signature")
 	case info.Auth == op.AuthUser && a.Caller.Anonymous():
 		return denied("%s needs a signed request", info.Name)
 	case info.Auth == op.AuthUser:

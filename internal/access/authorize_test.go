@@ -177,6 +177,31 @@ func TestAuthorizeOverrides(t *testing.T) {
 	}
 }
 
+// TestClosedRootIsForWhoHasAName: at the root of a domain nothing is shown to strangers, whatever grants and policy say.
+func TestClosedRootIsForWhoHasAName(t *testing.T) {
+	open := bucket("* FULL_CONTROL")
+	for _, test := range []struct {
+		id     op.ID
+		caller Caller
+		want   bool
+	}{
+		{op.HeadBucket, anonymous, false},
+		{op.ListObjects, anonymous, false},
+		{op.HeadBucket, friend, true},
+		{op.ListObjects, friend, true},
+		{op.ListObjects, owner, true},
+		{op.OptionsObject, anonymous, true},
+	} {
+		err := Authorize(&Attempt{Caller: test.caller, Operation: test.id, Bucket: open, Closed: true})
+		if got := err == nil; got != test.want {
+			t.Errorf("%v by %q at a closed root: %v; want allowed %v", test.id, test.caller.UserID, err, test.want)
+		}
+	}
+	if err := Authorize(&Attempt{Caller: anonymous, Operation: op.HeadBucket, Bucket: open}); err != nil {
+		t.Errorf("HeadBucket elsewhere: %v", err)
+	}
+}
+
 func TestSuspendedBucketIsClosedToAll(t *testing.T) {
 	suspended := bucket("* FULL_CONTROL")
 	suspended.Active = false

@@ -1,4 +1,4 @@
-// Package admin is how an operator manages users and access keys, and has a store checked or backed up: over the
+// Package admin is how an operator manages users, access keys and websites, and has a store checked or backed up: over the
 // socket of the server that runs, or on the store itself if none does. [Service] is the same on both roads.
 //
 // The socket lies in the data directory and is for its owner alone: whoever may open it
@@ -39,6 +39,8 @@ type Service interface {
 	CreateKey(ctx context.Context, user string) (store.Key, error)
 	// DeleteKey revokes an access key. No request signed with it is accepted from now on.
 	DeleteKey(ctx context.Context, id string) error
+
+	WebsiteService
 
 	// Endpoint returns the base URL of the server that runs, or "" if none does.
 	Endpoint(ctx context.Context) (string, error)

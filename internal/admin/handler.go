@@ -37,6 +37,9 @@ var kinds = map[string]error{
 	"user_exists":    store.ErrUserExists,
 	"user_in_use":    store.ErrUserInUse,
 	"key_not_exist":  store.ErrKeyNotExist,
+
+	"bucket_not_exist": ErrBucketNotExist,
+	"no_website":       ErrNoWebsite,
 }
 
 // Handler answers on the socket for s.
@@ -60,6 +63,7 @@ func Handler(s Service) http.Handler {
 	mux.Handle("DELETE "+pathKeys, answer(func(r *http.Request) (any, error) {
 		return nil, s.DeleteKey(r.Context(), r.URL.Query().Get(paramID))
 	}))
+	handleWebsites(mux, s)
 	mux.Handle("GET "+pathEndpoint, answer(func(r *http.Request) (any, error) {
 		return s.Endpoint(r.Context())
 	}))

@@ -19,6 +19,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/oisproject/ois/internal/admin"
 	"github.com/oisproject/ois/internal/datadir"
 	"github.com/oisproject/ois/internal/store"
 	"github.com/oisproject/ois/internal/vfs"
@@ -39,7 +40,7 @@ const statusHelp = `Exit statuses, the same for all commands:
     0  all is well
     1  something did not work, or a part of it
     2  the command line is wrong; nothing was done
-    3  a user, a key, a file or the data directory is not there
+    3  a user, a key, a bucket, a file or the data directory is not there
     4  permission was denied
     5  the network failed, or an address cannot be listened on
   130  interrupted, by Ctrl-C or SIGTERM, before the work was done`
@@ -134,6 +135,7 @@ func (a *app) status(ctx context.Context, err error) int {
 	case errors.Is(err, fs.ErrPermission):
 		return exitDenied
 	case errors.Is(err, store.ErrUserNotExist), errors.Is(err, store.ErrKeyNotExist),
+		errors.Is(err, admin.ErrBucketNotExist), errors.Is(err, admin.ErrNoWebsite),
 		errors.Is(err, datadir.ErrNotExist), errors.Is(err, fs.ErrNotExist):
 		return exitNotFound
 	case network:
@@ -173,7 +175,7 @@ See it work, without leaving anything behind:
 	root.SetVersionTemplate("ois {{.Version}}\n")
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), cobraSecondUse, "", 1))
 	root.SetHelpCommand(helpCommand(root))
-	root.AddCommand(a.serveCommand(), a.demoCommand(), a.userCommand(), a.keyCommand(), a.fsckCommand(),
+	root.AddCommand(a.serveCommand(), a.demoCommand(), a.userCommand(), a.keyCommand(), a.websiteCommand(), a.fsckCommand(),
 		a.backupCommand(), a.restoreCommand(), a.versionCommand(), a.completionCommand())
 	if len(a.Args) > 0 && strings.HasPrefix(a.Args[0], cobra.ShellCompRequestCmd) {
 		unquoteUsages(root)

@@ -25,6 +25,7 @@ type runConfig struct {
 	zones       []string
 	domain      string
 	proxies     []netip.Prefix // that are believed when they say who sends a request
+	verifyCNAME bool           // domains are bound only to the bucket that they lead to
 	minFree     int64          // as in datadir.Options
 	scrubRate   int64          // likewise
 	egress      egress.Options // of requests to other servers
@@ -104,7 +105,7 @@ func (r *running) open(ctx context.Context, c runConfig) (err error) {
 	r.key, err = datadir.LoadRootKey(c.disk, c.data, c.getenv)
 	if err == nil {
 		r.api, err = server.New(server.Config{
-			Store: r.dir.Store, Keys: datadir.Keys{Root: r.key, Store: r.dir.Store},
+			Store: r.dir.Store, Keys: datadir.Keys{Root: r.key, Store: r.dir.Store}, Resolver: resolver(c.verifyCNAME),
 			Zones: c.zones, Domain: c.domain, TrustedProxies: c.proxies, Logger: c.log,
 			Egress:    egress.New(c.egress),
 			ImageFont: c.imageFont,
@@ -114,6 +115,14 @@ func (r *running) open(ctx context.Context, c runConfig) (err error) {
 		return errors.Join(err, r.dir.Close())
 	}
 	return nil
+}
+
+// resolver returns who is asked about domains, nobody if they are not verified.
+func resolver(verify bool) server.Resolver {
+	if !verify {
+		return nil
+	}
+	return net.DefaultResolver
 }
 
 // answer answers requests, an operator on the socket, and on the port for administration if there is one.

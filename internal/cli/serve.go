@@ -56,6 +56,9 @@ that, and is dangerous: whoever may write to a bucket can then read what this ma
 without a password, such as services on localhost and the metadata, with keys, of a cloud.
 Watermarks are written in Latin, Greek, Cyrillic and simplified Chinese letters. For others give it
 a TrueType or OpenType font, or a collection of some, with --image-font.
+Whoever owns a bucket can bind any domain to it that is not taken, and requests for that domain
+are then for the bucket. Where not all users are trusted, --verify-cname asks for a CNAME record first;
+the names BUCKET.ZONE.DOMAIN then need address records, such as those of *.ZONE.DOMAIN.
 
 SIGTERM and Ctrl-C stop the server: requests that are under way get 30 seconds to
 finish. A second signal ends it at once, and no acknowledged write is lost either way.`,
@@ -74,6 +77,7 @@ finish. A second signal ends it at once, and no acknowledged write is lost eithe
 	flags.StringArrayVar(&f.zones, "zone", []string{"jn1a"}, "`ID` of a zone; may be repeated, the first is the default zone")
 	flags.StringVar(&f.domain, "domain", "localhost", "base `DOMAIN` of the addresses ZONE.DOMAIN and BUCKET.ZONE.DOMAIN")
 	flags.StringArrayVar(&f.trusted, "trusted-proxy", nil, "`ADDRESS` or network of a proxy that is believed when it says who sends a request; may be repeated")
+	flags.BoolVar(&f.verifyCNAME, "verify-cname", false, "bind a domain to a bucket only if its CNAME record leads to BUCKET.ZONE.DOMAIN")
 	flags.StringVar(&f.minFreeSize, "min-free", "", "`SIZE` that stays free on the disk, such as 512MiB")
 	flags.StringVar(&f.scrubRateSize, "scrub-rate", "10MiB", "`SIZE` of what is read again each second to find damage; 0 turns this off")
 	flags.BoolVar(&f.egress.AllowPrivate, "allow-private-egress", false,
@@ -181,6 +185,9 @@ func (f *serveFlags) check(ctx context.Context) error {
 	}
 	if net.ParseIP(f.domain) != nil {
 		return usagef("--domain %q is an address: want a name; addresses are always served", f.domain)
+	}
+	if f.verifyCNAME && f.domain == "localhost" {
+		return usagef("--verify-cname needs --domain: no name on earth leads to localhost")
 	}
 	if err := f.parseMinFree(); err != nil {
 		return err

@@ -1247,7 +1247,7 @@ type DeleteBucketLoggingOutput struct {
 type PutBucketCNAMEInput struct {
 	// Name of the bucket.
 	Bucket string `json:"-"`
-	// The domain.
+	// The domain, a name of letters, digits and hyphens with a dot.
 	Domain string `json:"domain"`
 	// normal serves objects, website serves pages.
 	Type string `json:"type,omitempty"`

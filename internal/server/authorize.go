@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"sync"
 
@@ -54,6 +55,7 @@ func (x *exchange) attempt() *access.Attempt {
 	a.IP, _ = netip.ParseAddr(x.client()) // an address that is none is in no network
 	if x.address.Level() == op.LevelBucket {
 		a.Key = x.query.Get("prefix")
+		a.Closed = x.domain && !x.site && (x.r.Method == http.MethodGet || x.r.Method == http.MethodHead)
 	}
 	return a
 }

@@ -34,6 +34,8 @@ type exchange struct {
 	path, rawQuery string // as sent
 	query          wire.Query
 	address        wire.Address
+	domain         bool // the host is a domain that is bound to the bucket
+	site           bool // and shows it as a website
 	operation      op.ID
 	caller         access.Caller
 	bucket         *store.Bucket // nil where there is none
@@ -71,6 +73,9 @@ func (x *exchange) serve() error {
 	if err := x.locate(); err != nil {
 		return err
 	}
+	if x.site && x.r.Method != http.MethodOptions {
+		return x.serveSite()
+	}
 	if x.asksHealth() {
 		return x.health()
 	}
@@ -99,7 +104,7 @@ func (x *exchange) serve() error {
 // locate finds out what the request line and the host select.
 func (x *exchange) locate() (err error) {
 	x.path, x.rawQuery = signature.SplitTarget(x.r.RequestURI)
-	if x.address, err = x.hosts.Resolve(x.r.Host, x.path); err != nil {
+	if x.address, err = x.resolve(); err != nil || x.site {
 		return err
 	}
 	x.query, err = wire.ParseQuery(x.rawQuery)
@@ -162,6 +167,10 @@ func (x *exchange) fail(err error) {
 	x.body.giveUp()
 	if x.backTo != nil {
 		x.failForm(err)
+		return
+	}
+	if x.site {
+		x.failSite(err)
 		return
 	}
 	wire.WriteError(&x.w, x.r.Method, x.id, err)

@@ -61,6 +61,8 @@ type Config struct {
 
 	// Images processes images; nil means a processor with the default settings.
 	Images *imaging.Processor
+	// Resolver is asked whether a domain leads to the bucket that it is to be bound to. Nil binds domains unasked.
+	Resolver Resolver
 
 	Logger *slog.Logger     // nil discards
 	Now    func() time.Time // the clock for signatures; nil is time.Now
@@ -78,6 +80,7 @@ type Server struct {
 	images  *imaging.Processor
 	leaving atomic.Bool
 
+	resolver Resolver // nil asks nobody
 	policies policies
 	egress   *egress.Client
 	origins  origins
@@ -93,7 +96,10 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{store: c.Store, hosts: hosts, proxies: c.TrustedProxies, log: c.Logger, product: []string{c.Product}, images: c.Images}
+	s := &Server{
+		store: c.Store, hosts: hosts, proxies: c.TrustedProxies, log: c.Logger, product: []string{c.Product},
+		images: c.Images, resolver: c.Resolver,
+	}
 	if c.Product == "" {
 		s.product[0] = "QingStor"
 	}

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,6 +30,7 @@ type fixture struct {
 	t    testing.TB
 	addr string
 	key  *signature.Key // of the root user
+	id   string         // of key
 	log  *logBuffer
 	disk *damagedBlobs
 	stop func() // waits until all requests are answered and logged; once
@@ -80,6 +82,8 @@ type damagedBlobs struct {
 	mu    sync.Mutex
 	after int64 // bytes that are fine; negative means all. guarded by mu
 	full  bool  // takes nothing; guarded by mu
+
+	deleted atomic.Int64 // blobs
 }
 
 // refuse makes every Put fail from now on.
@@ -118,6 +122,11 @@ func (d *damagedBlobs) Open(ctx context.Context, id blob.ID, off, n int64) (io.R
 	}{io.MultiReader(io.LimitReader(rc, d.after), errorReader{blob.ErrCorrupt}), rc}, nil
 }
 
+func (d *damagedBlobs) Delete(ctx context.Context, live blob.Live, ids ...blob.ID) error {
+	d.deleted.Add(int64(len(ids)))
+	return d.Engine.Delete(ctx, live, ids...)
+}
+
 type errorReader struct{ error }
 
 func (r errorReader) Read([]byte) (int, error) { return 0, r.error }
@@ -131,7 +140,7 @@ func start(t testing.TB, change ...func(*Config)) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.key = signature.NewKey(k.ID, k.Secret)
+	f.key, f.id = signature.NewKey(k.ID, k.Secret), k.ID
 	c := Config{Store: s, Zones: []string{"jn1a", "jn2"}, Logger: slog.New(slog.NewJSONHandler(f.log, nil))}
 	for _, change := range change {
 		change(&c)

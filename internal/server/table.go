@@ -31,6 +31,9 @@ var table = [op.Count + 1]handler{
 	op.PutBucketPolicy:       does((*exchange).putBucketPolicy),
 	op.GetBucketPolicy:       bucketDoes((*store.Bucket).GetBucketPolicy),
 	op.DeleteBucketPolicy:    bucketDoes((*store.Bucket).DeleteBucketPolicy),
+	op.PutBucketCNAME:        does((*exchange).putBucketCNAME),
+	op.GetBucketCNAME:        bucketDoes((*store.Bucket).GetBucketCNAME),
+	op.DeleteBucketCNAME:     does((*exchange).deleteBucketCNAME),
 
 	op.PutBucketExternalMirror:    does((*exchange).putBucketExternalMirror),
 	op.GetBucketExternalMirror:    bucketDoes((*store.Bucket).GetBucketExternalMirror),

@@ -271,7 +271,7 @@ func (b *Bucket) settle(ctx context.Context) error {
 		if full == nil {
 			c.drop(bucketKey(b.name))
 			now.row.set.each(func(s setting) { c.drop(settingKey(b.row.id, s)) })
-			err := dropCounters(snap, &c, b.row.id)
+			err := errors.Join(b.unbindAll(snap, &c), dropCounters(snap, &c, b.row.id))
 			return c.done(), err
 		}
 		row := now.row

@@ -28,6 +28,7 @@ func (c *checker) singles(ctx context.Context) error {
 		{kindEpoch, c.epoch},
 		{kindScrub, c.scrub},
 		{kindSetting, c.setting},
+		{kindDomain, c.domain},
 	} {
 		if err := c.walk(ctx, rows.kind, rows.check); err != nil {
 			return err
@@ -52,7 +53,7 @@ func (c *checker) expected() int {
 // kinds are all kinds of rows.
 var kinds = []byte{
 	kindBucket, kindLive, kindObject, kindUpload, kindData, kindPart, kindRef, kindGarbage, kindCounter, kindEpoch, kindUser,
-	kindKey, kindScrub, kindSetting,
+	kindKey, kindScrub, kindSetting, kindDomain,
 }
 
 // strangers finds rows of no kind.
@@ -134,8 +135,10 @@ func (c *checker) settings(r meta.Row, b bucketRow) error {
 			errs = append(errs, err)
 			return
 		}
-		lost.set = lost.set.without(s)
 		errs = append(errs, fmt.Errorf("the %s is missing", s))
+		if s != settingCNAME || !c.lostDomains(r, &b) {
+			lost.set = lost.set.without(s)
+		}
 	})
 	if lost.set != b.set {
 		var fix change
@@ -174,6 +177,9 @@ func (c *checker) setting(r meta.Row) error {
 	}
 	if !json.Valid(r.Val) {
 		return errors.New("is not JSON")
+	}
+	if s == settingCNAME {
+		return c.domains(r, id)
 	}
 	return nil
 }

@@ -63,10 +63,24 @@ type Document struct {
 // open to those it keeps out.
 func (b *Bucket) document(snap meta.Snapshot, s setting) (Document, error) {
 	r, ok, err := snap.Get(settingKey(b.row.id, s))
-	if err == nil && !ok && b.row.set.has(s) {
-		err = fmt.Errorf("the %s of bucket %q is lost; ois fsck tells more", s, b.name)
+	if err == nil && !ok {
+		err = b.checkUnset(snap, s)
 	}
 	return Document{Rev: r.Rev, Text: r.Val}, err
+}
+
+// checkUnset returns an error if the bucket, as a snapshot has it, should have a setting. It may have been taken away since the bucket was
+// looked up.
+func (b *Bucket) checkUnset(snap meta.Snapshot, s setting) error {
+	r, ok, err := snap.Get(bucketKey(b.name))
+	if !ok || err != nil {
+		return err
+	}
+	now, err := decodeBucket(r.Val)
+	if err == nil && now.id == b.row.id && now.set.has(s) {
+		err = fmt.Errorf("the %s of bucket %q is lost; ois fsck tells more", s, b.name)
+	}
+	return err
 }
 
 // Policy returns the policy of the bucket, as PutBucketPolicy was given it.
@@ -163,8 +177,13 @@ func (b *Bucket) settingIn(snap meta.Snapshot, s setting, v any) (rev uint64, er
 	if d.Rev == 0 || err != nil {
 		return 0, err
 	}
-	if err := json.Unmarshal(d.Text, v); err != nil {
-		return 0, fmt.Errorf("%s of bucket %q: %w", s, b.name, err)
+	return d.Rev, decodeSetting(b.name, s, d.Text, v)
+}
+
+// decodeSetting reads the text of a setting into v.
+func decodeSetting(bucket string, s setting, text []byte, v any) error {
+	if err := json.Unmarshal(text, v); err != nil {
+		return fmt.Errorf("%s of bucket %q: %w", s, bucket, err)
 	}
-	return d.Rev, nil
+	return nil
 }

@@ -31,8 +31,7 @@ var kept = []string{"Server", "Access-Control-Allow-Origin", "Access-Control-Exp
 // empty. Headers that were set for another answer are dropped.
 func WriteError(w http.ResponseWriter, method, requestID string, err error) {
 	h := w.Header()
-	maps.DeleteFunc(h, func(name string, _ []string) bool { return !slices.Contains(kept, name) })
-	h.Set("X-Qs-Request-Id", requestID)
+	StartOver(h, requestID)
 	var body []byte
 	if method != http.MethodHead {
 		body = appendError(requestID, err)
@@ -52,6 +51,12 @@ func Explain(err error) (code fault.Code, message string) {
 		return f.Code, f.Message
 	}
 	return fault.InternalError, "an error inside the server; its log has more under the request id"
+}
+
+// StartOver drops the headers that were set for another answer.
+func StartOver(h http.Header, requestID string) {
+	maps.DeleteFunc(h, func(name string, _ []string) bool { return !slices.Contains(kept, name) })
+	h.Set("X-Qs-Request-Id", requestID)
 }
 
 func appendError(requestID string, err error) []byte {

@@ -1221,8 +1221,10 @@ func (out *DeleteBucketLoggingOutput) read(res *Response) error {
 
 // PutBucketCNAME binds a domain to the bucket.
 //
-// Lets the bucket be reached through a domain of yours. The domain needs a CNAME record
-// that points to the bucket. Domains that were bound before stay bound.
+// Lets the bucket be reached through a domain of yours, as at a host of its own. The
+// domain needs a CNAME record that points to the bucket. Domains that were bound before
+// stay bound; one that was bound to this bucket gets the type that is given. A domain is
+// bound to one bucket, and a bucket has up to 100.
 func (c *Client) PutBucketCNAME(ctx context.Context, in *PutBucketCNAMEInput) (*PutBucketCNAMEOutput, error) {
 	req, err := in.request()
 	if err != nil {
@@ -1292,7 +1294,8 @@ func (out *GetBucketCNAMEOutput) read(res *Response) error {
 
 // DeleteBucketCNAME unbinds a domain.
 //
-// The bucket can no longer be reached through the domain.
+// The bucket can no longer be reached through the domain. One that is not bound to it
+// stays as it is.
 func (c *Client) DeleteBucketCNAME(ctx context.Context, in *DeleteBucketCNAMEInput) (*DeleteBucketCNAMEOutput, error) {
 	req, err := in.request()
 	if err != nil {
