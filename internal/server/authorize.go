@@ -3,7 +3,6 @@ package server
 import (
 	"encoding/json"
 	"fmt"
-	"net/netip"
 	"sync"
 
 	"github.com/oisproject/ois/internal/access"
@@ -44,9 +43,8 @@ func (x *exchange) authorize() (err error) {
 func (x *exchange) attempt() *access.Attempt {
 	a := &access.Attempt{
 		Caller: x.caller, Operation: x.operation, Overrides: x.query.Overrides(),
-		Key: x.address.Key, Referer: x.r.Header.Get("Referer"),
+		Key: x.address.Key, Referer: x.r.Header.Get("Referer"), Client: x,
 	}
-	a.IP, _ = netip.ParseAddr(x.client()) // an address that is none is in no network
 	if x.address.Level() == op.LevelBucket {
 		a.Key = x.query.Get("prefix")
 	}
