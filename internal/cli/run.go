@@ -26,6 +26,8 @@ type runConfig struct {
 	proxies     []netip.Prefix // that are believed when they say who sends a request
 	minFree     int64          // as in datadir.Options
 	scrubRate   int64          // likewise
+	certificate *certificate   // nil means plain HTTP
+	limits
 	disk        vfs.FS
 	getenv      func(string) string
 	log         *slog.Logger
@@ -63,6 +65,7 @@ func (p ports) close() error {
 // A running is a server at work on a data directory.
 type running struct {
 	dir     *datadir.Dir
+	log     *slog.Logger
 	key     datadir.RootKey
 	api     *server.Server
 	address net.Addr
@@ -81,7 +84,7 @@ func start(ctx context.Context, c runConfig) (*running, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &running{failed: make(chan error, 4)} // room for one of each sender, so that none waits
+	r := &running{log: c.log, failed: make(chan error, 4)} // room for one of each sender, so that none waits
 	if err := r.open(ctx, c); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
@@ -100,10 +103,14 @@ func (r *running) open(ctx context.Context, c runConfig) (err error) {
 	}
 	r.key, err = datadir.LoadRootKey(c.disk, c.data, c.getenv)
 	if err == nil {
-		r.api, err = server.New(server.Config{
+		config := server.Config{
 			Store: r.dir.Store, Keys: datadir.Keys{Root: r.key, Store: r.dir.Store},
-			Zones: c.zones, Domain: c.domain, TrustedProxies: c.proxies, Logger: c.log,
-		})
+			Zones: c.zones, Domain: c.domain, TrustedProxies: c.proxies, Logger: c.log, MaxConnections: c.maxConnections,
+		}
+		if c.certificate != nil {
+			config.TLS = c.certificate.config()
+		}
+		r.api, err = server.New(config)
 	}
 	if err != nil {
 		return errors.Join(err, r.dir.Close())
@@ -118,24 +125,29 @@ func (r *running) answer(ctx context.Context, c runConfig, p ports) error {
 		return err
 	}
 	r.address = p.api.Addr()
-	local := admin.NewLocal(r.dir.Store, baseURL(r.address))
+	local := admin.NewLocal(r.dir.Store, c.url(r.address))
 	local.BackUp = r.dir.Backup
-	r.serveSide(ctx, socket, admin.Handler(local))
+	r.serveSide(ctx, socket, &http.Server{Handler: admin.Handler(local), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute})
 	if p.side != nil {
 		r.adminAddress = p.side.Addr()
-		r.serveSide(ctx, p.side, sideHandler())
+		r.serveSide(ctx, p.side, adminServer(r))
 	}
 	r.serve(func() error { return r.api.Serve(p.api) })
 	return nil
 }
 
-// serveSide serves h on l. What it does ends with stop, not with ctx.
-func (r *running) serveSide(ctx context.Context, l net.Listener, h http.Handler) {
-	base, halt := context.WithCancel(context.WithoutCancel(ctx))
-	s := &http.Server{
-		Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute,
-		BaseContext: func(net.Listener) context.Context { return base },
+// url returns an address of the API that clients on this machine can use.
+func (c *runConfig) url(addr net.Addr) string {
+	if c.certificate != nil {
+		return baseURL("https", addr)
 	}
+	return baseURL("http", addr)
+}
+
+// serveSide runs s on l. What it does ends with stop, not with ctx.
+func (r *running) serveSide(ctx context.Context, l net.Listener, s *http.Server) {
+	base, halt := context.WithCancel(context.WithoutCancel(ctx))
+	s.BaseContext = func(net.Listener) context.Context { return base }
 	s.RegisterOnShutdown(halt)
 	r.side = append(r.side, s)
 	r.serve(func() error {

@@ -90,6 +90,7 @@ type Dir struct {
 	dir   string
 	meta  *pebblemeta.Engine
 	blobs *blobs
+	space *space
 }
 
 // Open opens the data directory dir for this process alone.
@@ -159,7 +160,7 @@ func (d *Dir) start(ctx context.Context, fsys vfs.FS, dir string, o *Options) er
 		return errors.Join(err, meta.Close())
 	}
 	room.begin()
-	d.meta, d.blobs = meta, blobs
+	d.meta, d.blobs, d.space = meta, blobs, room
 	d.Store, err = store.Open(ctx, store.Options{
 		Meta: meta, Blobs: blobs, Logger: o.Logger, Now: o.Now, Room: room.Room, ScrubRate: o.ScrubRate, Still: o.Still,
 	})

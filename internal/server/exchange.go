@@ -43,6 +43,7 @@ type exchange struct {
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{Server: s, r: r, id: requestID(), start: time.Now()}
+	s.figures.underWay.Add(1)
 	x.w.begin(w)
 	x.body.begin(w, r)
 	defer x.end()
@@ -168,7 +169,9 @@ func (x *exchange) end() {
 			p = nil
 		}
 	}
-	x.logLine(p != nil)
+	took := time.Since(x.start)
+	x.count(took)
+	x.logLine(took, p != nil)
 	if p != nil {
 		panic(http.ErrAbortHandler)
 	}

@@ -9,6 +9,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -21,6 +22,7 @@ import (
 	"time"
 
 	"github.com/oisproject/ois/internal/access"
+	"github.com/oisproject/ois/internal/fault"
 	"github.com/oisproject/ois/internal/store"
 	"github.com/oisproject/ois/internal/wire"
 )
@@ -52,6 +54,13 @@ type Config struct {
 	// request and how, by X-Forwarded-For and X-Forwarded-Proto.
 	TrustedProxies []netip.Prefix
 
+	// MaxConnections is how many connections there may be at the same time; more are refused with
+	// service_unavailable. 0 means that there is no limit.
+	MaxConnections int
+
+	// TLS, if it is not nil, makes the server speak HTTPS and nothing else. It brings the certificates.
+	TLS *tls.Config
+
 	Logger *slog.Logger     // nil discards
 	Now    func() time.Time // the clock for signatures; nil is time.Now
 }
@@ -67,7 +76,9 @@ type Server struct {
 	http    *http.Server
 	leaving atomic.Bool
 
-	policies policies
+	policies    policies
+	figures     figures
+	connections connections
 }
 
 // New returns a server that is ready to serve.
@@ -92,9 +103,14 @@ func New(c Config) (*Server, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	s.figures.init()
 	s.auth = access.NewAuthenticator(c.Keys, c.Now)
+	s.connections.most, s.connections.secure, s.connections.product = int64(c.MaxConnections), c.TLS != nil, s.product[0]
 	s.http = &http.Server{
 		Handler:                      s,
+		ConnState:                    s.connections.changed,
+		TLSConfig:                    c.TLS,
+		Protocols:                    protocols(),
 		ReadHeaderTimeout:            readHeaderTimeout,
 		IdleTimeout:                  idleTimeout,
 		MaxHeaderBytes:               maxHeaderBytes,
@@ -133,8 +149,28 @@ func zoneID(s string) bool {
 
 // Serve answers the requests that arrive on l, until Shutdown; it then returns nil. It closes l.
 func (s *Server) Serve(l net.Listener) error {
-	if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	serve := s.http.Serve
+	if s.http.TLSConfig != nil {
+		serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
+	}
+	if err := serve(&gate{l, &s.connections}); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve: %w", err)
+	}
+	return nil
+}
+
+// protocols are those that the server speaks: HTTP/1.1 and 1.0. With HTTP/2 a connection would have many requests under way, and one of
+// them that its client does not take could hold up the others: patience and limits hold for connections.
+func protocols() *http.Protocols {
+	p := new(http.Protocols)
+	p.SetHTTP1(true)
+	return p
+}
+
+// Ready returns an error when the server takes no more requests.
+func (s *Server) Ready() error {
+	if s.leaving.Load() {
+		return fault.Newf(fault.ServiceUnavailable, "the server is stopping")
 	}
 	return nil
 }

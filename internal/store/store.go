@@ -68,6 +68,8 @@ type Store struct {
 	scrub scrub
 	still bool
 
+	figures figures
+
 	swept  sync.Mutex // held while the sweeper looks at garbage, or a step of fsck or scrub at a blob
 	holds  int        // calls of HoldSweeper that last; guarded by swept
 	wake   chan struct{}
