@@ -37,6 +37,9 @@ var kinds = map[string]error{
 	"user_exists":    store.ErrUserExists,
 	"user_in_use":    store.ErrUserInUse,
 	"key_not_exist":  store.ErrKeyNotExist,
+
+	"bucket_not_exist": store.ErrBucketNotExist,
+	"sealed":           store.ErrSealed,
 }
 
 // Handler answers on the socket for s.
@@ -69,6 +72,7 @@ func Handler(s Service) http.Handler {
 	mux.Handle("POST "+pathBackup, answer(func(r *http.Request) (any, error) {
 		return s.Backup(r.Context(), r.URL.Query().Get(paramDir))
 	}))
+	handleSuspend(mux, s)
 	return mux
 }
 

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -12,7 +13,9 @@ import (
 
 	"github.com/oisproject/ois/internal/admin"
 	"github.com/oisproject/ois/internal/datadir"
+	"github.com/oisproject/ois/internal/seal"
 	"github.com/oisproject/ois/internal/server"
+	"github.com/oisproject/ois/internal/store"
 	"github.com/oisproject/ois/internal/vfs"
 )
 
@@ -27,10 +30,11 @@ type runConfig struct {
 	minFree     int64          // as in datadir.Options
 	scrubRate   int64          // likewise
 	certificate *certificate   // nil means plain HTTP
+	secrets     *seal.Ring     // nil means that secrets are stored as they are
 	limits
-	disk        vfs.FS
-	getenv      func(string) string
-	log         *slog.Logger
+	disk   vfs.FS
+	getenv func(string) string
+	log    *slog.Logger
 }
 
 // ports are where a server listens.
@@ -97,15 +101,22 @@ func start(ctx context.Context, c runConfig) (*running, error) {
 // open opens the data directory and puts the server over its store.
 func (r *running) open(ctx context.Context, c runConfig) (err error) {
 	fatal := func(err error) { r.failed <- err }
-	r.dir, err = datadir.Open(ctx, c.disk, c.data, &datadir.Options{Create: true, Logger: c.log, MinFree: c.minFree, ScrubRate: c.scrubRate, Fatal: fatal})
+	r.dir, err = datadir.Open(ctx, c.disk, c.data, &datadir.Options{
+		Create: true, Logger: c.log, MinFree: c.minFree, ScrubRate: c.scrubRate, Fatal: fatal,
+		Secrets: c.secrets, MaxBuckets: c.maxBuckets,
+	})
+	if errors.Is(err, store.ErrSealed) {
+		return fmt.Errorf("%w, with --key-file", err)
+	}
 	if err != nil {
 		return err
 	}
-	r.key, err = datadir.LoadRootKey(c.disk, c.data, c.getenv)
+	r.key, err = r.dir.RootKey(c.getenv)
 	if err == nil {
 		config := server.Config{
 			Store: r.dir.Store, Keys: datadir.Keys{Root: r.key, Store: r.dir.Store},
 			Zones: c.zones, Domain: c.domain, TrustedProxies: c.proxies, Logger: c.log, MaxConnections: c.maxConnections,
+			BucketLease: c.bucketLease, BucketRate: c.bucketRate,
 		}
 		if c.certificate != nil {
 			config.TLS = c.certificate.config()

@@ -25,6 +25,7 @@ type serveFlags struct {
 	minFreeSize         string
 	scrubRateSize       string
 	tlsCert, tlsKey     string
+	keyFiles            []string
 }
 
 func (a *app) serveCommand() *cobra.Command {
@@ -61,7 +62,8 @@ finish. A second signal ends it at once, and no acknowledged write is lost eithe
 	flags.StringVar(&f.adminListen, "admin-listen", "", "`HOST:PORT` for figures (GET /metrics), health (/-/health) and profiles (/debug/pprof/), which anybody who can reach it can read")
 	flags.StringVar(&f.tlsCert, "tls-cert", "", "`FILE` with the certificate for HTTPS and those that vouch for it, in PEM; read again when it changes")
 	flags.StringVar(&f.tlsKey, "tls-key", "", "`FILE` with the key of --tls-cert, in PEM")
-	flags.IntVar(&f.maxConnections, "max-connections", 10000, "`NUMBER` of connections at the same time; more are answered with 503")
+	keyFileFlag(cmd, &f.keyFiles)
+	limitFlags(flags, &f.limits)
 	flags.StringArrayVar(&f.zones, "zone", []string{"jn1a"}, "`ID` of a zone; may be repeated, the first is the default zone")
 	flags.StringVar(&f.domain, "domain", "localhost", "base `DOMAIN` of the addresses ZONE.DOMAIN and BUCKET.ZONE.DOMAIN")
 	flags.StringArrayVar(&f.trusted, "trusted-proxy", nil, "`ADDRESS` or network of a proxy that is believed when it says who sends a request; may be repeated")

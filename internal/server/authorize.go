@@ -16,6 +16,9 @@ import (
 // place that decides about permissions.
 func (x *exchange) authorize() (err error) {
 	info := &op.Table[x.operation]
+	if err := x.store.CheckStanding(x.caller.UserID); err != nil {
+		return err
+	}
 	a := x.attempt()
 	if info.Level != op.LevelService && info.Auth != op.AuthUser {
 		if x.bucket, err = x.store.Bucket(x.context(), x.address.Bucket); err != nil {
@@ -54,7 +57,7 @@ func (x *exchange) attempt() *access.Attempt {
 // facts returns what the decision on a request needs to know of a bucket.
 func (s *Server) facts(b *store.Bucket) (*access.Bucket, error) {
 	info := b.Info()
-	f := &access.Bucket{Owner: info.Owner, Active: true}
+	f := &access.Bucket{Owner: info.Owner, Active: !info.Suspended}
 	for _, g := range info.Grants {
 		f.Grants = append(f.Grants, access.Grant(g))
 	}

@@ -120,7 +120,9 @@ func TestTooManyConnectionsAreRefused(t *testing.T) {
 	for _, method := range []string{"PUT", "GET", "HEAD"} {
 		c, r := f.dial()
 		head := f.head(f.key, method, "/bucket1/k", "Content-Length: 100000")
-		go func() { _, _ = io.Copy(c, io.MultiReader(strings.NewReader(head), bytes.NewReader(make([]byte, 100_000)))) }() // may be cut
+		go func() {
+			_, _ = io.Copy(c, io.MultiReader(strings.NewReader(head), bytes.NewReader(make([]byte, 100_000))))
+		}() // may be cut
 		a := receive(t, r, method).want(http.StatusServiceUnavailable)
 		if a.Header.Get("Retry-After") != "1" || !a.Close {
 			t.Errorf("%s: headers are %v, close %v", method, a.Header, a.Close)
@@ -174,4 +176,3 @@ func TestRetryAfter(t *testing.T) {
 		t.Errorf("%s has Retry-After", a.Status)
 	}
 }
-

@@ -58,6 +58,11 @@ type Config struct {
 	// service_unavailable. 0 means that there is no limit.
 	MaxConnections int
 
+	// BucketLease is how old a bucket must be to be deleted, and BucketRate how many a user may create or delete
+	// in a minute. 0 means that there is no such limit.
+	BucketLease time.Duration
+	BucketRate  int
+
 	// TLS, if it is not nil, makes the server speak HTTPS and nothing else. It brings the certificates.
 	TLS *tls.Config
 
@@ -78,6 +83,9 @@ type Server struct {
 
 	policies    policies
 	figures     figures
+	throttle    throttle
+	lease       time.Duration
+	now         func() time.Time
 	connections connections
 }
 
@@ -104,6 +112,7 @@ func New(c Config) (*Server, error) {
 		c.Now = time.Now
 	}
 	s.figures.init()
+	s.now, s.lease, s.throttle.most = c.Now, c.BucketLease, c.BucketRate
 	s.auth = access.NewAuthenticator(c.Keys, c.Now)
 	s.connections.most, s.connections.secure, s.connections.product = int64(c.MaxConnections), c.TLS != nil, s.product[0]
 	s.http = &http.Server{
