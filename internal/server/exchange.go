@@ -95,6 +95,9 @@ func (x *exchange) serve() error {
 
 // locate finds out what the request line and the host select.
 func (x *exchange) locate() (err error) {
+	if x.r.Method == http.MethodConnect {
+		return fault.Newf(fault.AccessDenied, "CONNECT asks for a proxy, which this server is not")
+	}
 	x.path, x.rawQuery = signature.SplitTarget(x.r.RequestURI)
 	if x.address, err = x.hosts.Resolve(x.r.Host, x.path); err != nil {
 		return err
