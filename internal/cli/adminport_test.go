@@ -9,10 +9,11 @@ import (
 func TestAdminPort(t *testing.T) {
 	s := serve(t, nil, "--admin-listen", "127.0.0.1:0", "--max-connections", "77")
 	s.bucket(t)
-	resp, text := get(t, http.DefaultClient, s.admin+"/metrics")
-	if resp.StatusCode != http.StatusOK {
-		t.Fatalf("GET /metrics = %s", resp.Status)
+	figures := get(t, http.DefaultClient, s.admin+"/metrics")
+	if figures.status != http.StatusOK {
+		t.Fatalf("GET /metrics = %+v", figures)
 	}
+	text := figures.text
 	for _, line := range []string{
 		`ois_requests_total{class="2xx",operation="PutBucket"} 1`, "ois_connections_limit 77", // of the server
 		"ois_buckets 1", `ois_objects{storage_class="STANDARD"} 0`, "ois_scrub_damaged_total 0", // of the store
@@ -28,16 +29,16 @@ func TestAdminPort(t *testing.T) {
 			t.Errorf("there is no figure %s", name)
 		}
 	}
-	if resp, text := get(t, http.DefaultClient, s.admin+"/-/health"); resp.StatusCode != http.StatusOK || text != "ok\n" {
-		t.Errorf("health is %s, %q", resp.Status, text)
+	if p := get(t, http.DefaultClient, s.admin+"/-/health"); p.status != http.StatusOK || p.text != "ok\n" {
+		t.Errorf("health is %+v", p)
 	}
-	if resp, text := get(t, http.DefaultClient, s.admin+"/debug/pprof/goroutine?debug=1"); resp.StatusCode != http.StatusOK || !strings.Contains(text, "goroutine profile") {
-		t.Errorf("profile is %s, %q", resp.Status, text)
+	if p := get(t, http.DefaultClient, s.admin+"/debug/pprof/goroutine?debug=1"); p.status != http.StatusOK || !strings.Contains(p.text, "goroutine profile") {
+		t.Errorf("profile is %+v", p)
 	}
 	// Profiles and figures are not on the port of the API.
 	for _, path := range []string{"/metrics", "/debug/pprof/"} {
-		if resp, _ := get(t, http.DefaultClient, s.url+path); resp.StatusCode == http.StatusOK {
-			t.Errorf("GET %s on the port of the API = %s", path, resp.Status)
+		if p := get(t, http.DefaultClient, s.url+path); p.status == http.StatusOK {
+			t.Errorf("GET %s on the port of the API = %d", path, p.status)
 		}
 	}
 	s.end(t)

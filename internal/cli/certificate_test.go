@@ -66,8 +66,15 @@ func trusting(t *testing.T, certFile string) *http.Client {
 	return &http.Client{Transport: transport}
 }
 
-// get asks for a URL and returns the answer and its text.
-func get(t *testing.T, c *http.Client, url string) (*http.Response, string) {
+// A page is an answer that was read.
+type page struct {
+	status, proto int
+	tls           uint16 // version
+	text          string
+}
+
+// get asks for a URL.
+func get(t *testing.T, c *http.Client, url string) page {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
 	if err != nil {
@@ -82,7 +89,11 @@ func get(t *testing.T, c *http.Client, url string) (*http.Response, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp, string(text)
+	p := page{status: resp.StatusCode, proto: resp.ProtoMajor, text: string(text)}
+	if resp.TLS != nil {
+		p.tls = resp.TLS.Version
+	}
+	return p
 }
 
 func TestServeSpeaksHTTPS(t *testing.T) {
@@ -92,9 +103,9 @@ func TestServeSpeaksHTTPS(t *testing.T) {
 	if !strings.HasPrefix(s.url, "https://127.0.0.1:") {
 		t.Fatalf("the ready line has the address %s; want https", s.url)
 	}
-	resp, text := get(t, trusting(t, certFile), s.url+"/-/health")
-	if resp.StatusCode != http.StatusOK || text != "ready\n" || resp.ProtoMajor != 1 || resp.TLS == nil || resp.TLS.Version < tls.VersionTLS12 {
-		t.Errorf("got %s by %s, %q", resp.Status, resp.Proto, text)
+	p := get(t, trusting(t, certFile), s.url+"/-/health")
+	if p.status != http.StatusOK || p.text != "ready\n" || p.proto != 1 || p.tls < tls.VersionTLS12 {
+		t.Errorf("got %+v", p)
 	}
 	old := &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11, InsecureSkipVerify: true} //nolint:gosec // it is to be refused
 	address := strings.TrimPrefix(s.url, "https://")
@@ -103,9 +114,9 @@ func TestServeSpeaksHTTPS(t *testing.T) {
 		t.Error("TLS 1.1 is spoken")
 	}
 	// Who forgets the s is told so.
-	resp, text = get(t, http.DefaultClient, "http://"+address+"/-/health")
-	if resp.StatusCode != http.StatusBadRequest || !strings.Contains(text, "HTTPS") {
-		t.Errorf("plain HTTP: got %s, %q; want 400 and a hint at HTTPS", resp.Status, text)
+	p = get(t, http.DefaultClient, "http://"+address+"/-/health")
+	if p.status != http.StatusBadRequest || !strings.Contains(p.text, "HTTPS") {
+		t.Errorf("plain HTTP: got %+v; want 400 and a hint at HTTPS", p)
 	}
 }
 

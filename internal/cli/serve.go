@@ -46,10 +46,19 @@ the last 64MiB, less on a small disk, without which nothing could be deleted any
 Once a week all that is stored is read and compared with its checksums, --scrub-rate bytes a
 second, so that damage is found while there are backups. What is damaged is named in the log.
 
+With --key-file the secrets of access keys are sealed in the data directory, those that are there already at this
+start; a copy of the directory then does not tell them. Without the file the server does not start again, so
+keep a copy of it, elsewhere. To change the key give both files once, the new one first. Without --key-file it is the mode
+of the data directory that protects secrets. Objects are stored as they are in either case.
+
 SIGTERM and Ctrl-C stop the server: requests that are under way get 30 seconds to
 finish. A second signal ends it at once, and no acknowledged write is lost either way.`,
 		Example: `  # On this machine, in ./ois-data:
   ois serve
+
+  # With HTTPS, figures for Prometheus, and sealed secrets:
+  openssl rand -hex 32 > /etc/ois/key && chmod 600 /etc/ois/key
+  ois serve --listen :443 --tls-cert cert.pem --tls-key key.pem --admin-listen 127.0.0.1:9001 --key-file /etc/ois/key
 
   # For others, with two zones under a domain of your own:
   ois serve --data /srv/ois --listen :9000 --zone sh1a --zone sh1b --domain is.example.com`,

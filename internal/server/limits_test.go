@@ -24,20 +24,21 @@ import (
 )
 
 // say sends text on a connection of its own and returns what can be read until the server closes it, or has answered n requests.
-func (f *fixture) say(text string, n int) (answers []*http.Response, closed bool) {
+func (f *fixture) say(text string, n int) (answers []*reply, closed bool) {
 	f.t.Helper()
 	c, r := f.dial()
 	defer c.Close()
 	go func() { _, _ = io.WriteString(c, text) }() // the server may stop reading
 	for range n {
-		a, err := http.ReadResponse(r, &http.Request{Method: "GET"})
+		a, err := http.ReadResponse(r, &http.Request{Method: http.MethodGet})
 		if err != nil {
 			return answers, true
 		}
-		if _, err := io.Copy(io.Discard, a.Body); err != nil {
+		text, err := io.ReadAll(a.Body)
+		if err := errors.Join(err, a.Body.Close()); err != nil {
 			return answers, true
 		}
-		answers = append(answers, a)
+		answers = append(answers, &reply{a, f.t, string(text), nil})
 		if a.Close {
 			_, err := r.ReadByte()
 			return answers, err != nil

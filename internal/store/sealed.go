@@ -110,11 +110,11 @@ func (s *Store) sealSome(snap meta.Snapshot, c *change) (more bool, err error) {
 	err = walk(snap, []byte{kindKey}, func(r meta.Row) error {
 		k, err := decodeKey(r.Val)
 		if err != nil {
-			return nil // nobody can use it, and fsck reports it
+			return nil //nolint:nilerr // nobody can use it, and fsck reports it
 		}
 		id := string(r.Key[1:])
 		if key, err := seal.KeyOf(k.sealed); len(k.sealed) > 0 && (err != nil || key == s.secrets.ID()) {
-			return nil // sealed so, or damaged
+			return nil //nolint:nilerr // sealed so, or damaged
 		}
 		secret, err := s.open(id, &k)
 		if errors.Is(err, seal.ErrBroken) {

@@ -60,7 +60,7 @@ type standings struct {
 func (s *Store) readStandings(ctx context.Context) error {
 	users, err := s.ListUsers(ctx)
 	if err != nil && s.still {
-		return nil //nolint:nilerr // a row that cannot be read is what fsck is there to find
+		return nil // a row that cannot be read is what fsck is there to find
 	}
 	bad := make(map[string]Standing)
 	for _, u := range users {
