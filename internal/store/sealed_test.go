@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/oisproject/ois/internal/blob/packblob"
@@ -37,14 +38,14 @@ var errBroken = errors.New("broken")
 // breaking is an engine whose changes fail after some.
 type breaking struct {
 	meta.Engine
-	left int // changes that succeed; negative means all
+	left atomic.Int64 // changes that succeed; negative means all
 }
 
 func (b *breaking) Apply(ctx context.Context, c *meta.Change) error {
-	if b.left == 0 {
+	if b.left.Load() == 0 {
 		return errBroken
 	}
-	b.left--
+	b.left.Add(-1)
 	return b.Engine.Apply(ctx, c)
 }
 
@@ -55,7 +56,9 @@ func openWith(t *testing.T, fsys vfs.FS, changes int, o store.Options) (*store.S
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Meta = &breaking{m, changes}
+	b := &breaking{Engine: m}
+	b.left.Store(int64(changes))
+	o.Meta = b
 	if o.Blobs, err = packblob.Open(fsys, "blobs", packblob.Options{}); err != nil {
 		t.Fatal(err)
 	}
