@@ -3,6 +3,7 @@ package access
 import (
 	"flag"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -229,5 +230,29 @@ func TestAuthorizeWithoutBucketDenies(t *testing.T) {
 	}
 	if err := Authorize(&Attempt{Caller: owner, Bucket: bucket()}); err == nil {
 		t.Error("the owner may do what is no operation")
+	}
+}
+
+// A counted client counts how often it is asked for its address.
+type countedClient struct{ asked int }
+
+func (c *countedClient) IP() netip.Addr {
+	c.asked++
+	return netip.MustParseAddr("192.0.2.1")
+}
+
+func TestAddressIsAskedForByPoliciesOnly(t *testing.T) {
+	policy, err := ParsePolicy("bucket1", []op.Statement{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, b := range []*Bucket{{Owner: "usr-a", Active: true}, {Owner: "usr-a", Active: true, Policy: policy}} {
+		c := new(countedClient)
+		if err := Authorize(&Attempt{Operation: op.GetObject, Bucket: b, Client: c}); fault.CodeOf(err) != fault.PermissionDenied {
+			t.Errorf("Authorize = %v; want %s", err, fault.PermissionDenied)
+		}
+		if c.asked != want {
+			t.Errorf("the address was asked for %d times; want %d", c.asked, want)
+		}
 	}
 }

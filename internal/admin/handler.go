@@ -38,8 +38,9 @@ var kinds = map[string]error{
 	"user_in_use":    store.ErrUserInUse,
 	"key_not_exist":  store.ErrKeyNotExist,
 
-	"bucket_not_exist": ErrBucketNotExist,
 	"no_website":       ErrNoWebsite,
+	"bucket_not_exist": store.ErrBucketNotExist,
+	"sealed":           store.ErrSealed,
 }
 
 // Handler answers on the socket for s.
@@ -73,6 +74,7 @@ func Handler(s Service) http.Handler {
 	mux.Handle("POST "+pathBackup, answer(func(r *http.Request) (any, error) {
 		return s.Backup(r.Context(), r.URL.Query().Get(paramDir))
 	}))
+	handleSuspend(mux, s)
 	return mux
 }
 

@@ -13,13 +13,11 @@ import (
 
 // Errors about websites.
 var (
-	// ErrBucketNotExist is matched by the error for a bucket that does not exist.
-	ErrBucketNotExist = errors.New("no such bucket")
 	// ErrNoWebsite is matched by the error for a bucket without a website.
 	ErrNoWebsite = errors.New("the bucket has no website")
 )
 
-// A WebsiteService sets how the domains of buckets show them, see store.Website. Its errors match ErrBucketNotExist and ErrNoWebsite.
+// A WebsiteService sets how the domains of buckets show them, see store.Website. Its errors match store.ErrBucketNotExist and ErrNoWebsite.
 type WebsiteService interface {
 	// SetWebsite sets how a bucket is shown.
 	SetWebsite(ctx context.Context, bucket string, w store.Website) error
@@ -33,7 +31,7 @@ type WebsiteService interface {
 func (l *Local) bucket(ctx context.Context, name string) (*store.Bucket, error) {
 	b, err := l.store.Bucket(ctx, name)
 	if fault.CodeOf(err) == fault.BucketNotExists {
-		return nil, fmt.Errorf("%q: %w", name, ErrBucketNotExist)
+		return nil, fmt.Errorf("%q: %w", name, store.ErrBucketNotExist)
 	}
 	return b, err
 }

@@ -38,7 +38,7 @@ func TestWebsites(t *testing.T) {
 		}
 		_, err := s.Website(ctx, "bucket-two")
 		for _, err := range []error{err, s.SetWebsite(ctx, "bucket-two", want), s.DeleteWebsite(ctx, "bucket-two")} {
-			if !errors.Is(err, ErrBucketNotExist) || err.Error() != `"bucket-two": no such bucket` {
+			if !errors.Is(err, store.ErrBucketNotExist) || err.Error() != `"bucket-two": no such bucket` {
 				t.Errorf("of a bucket that does not exist: %v", err)
 			}
 		}

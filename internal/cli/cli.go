@@ -21,6 +21,7 @@ import (
 
 	"github.com/oisproject/ois/internal/admin"
 	"github.com/oisproject/ois/internal/datadir"
+	"github.com/oisproject/ois/internal/seal"
 	"github.com/oisproject/ois/internal/store"
 	"github.com/oisproject/ois/internal/vfs"
 )
@@ -82,6 +83,8 @@ type app struct {
 	disk vfs.FS
 	// still says that a store is opened to be looked at, so that nothing in it is changed unasked.
 	still bool
+	// secrets seals secrets, if a command opens a store itself.
+	secrets *seal.Ring
 	// wrap puts something between the demo and its server, unless it is nil.
 	wrap func(http.RoundTripper) http.RoundTripper
 }
@@ -134,8 +137,8 @@ func (a *app) status(ctx context.Context, err error) int {
 		return exitInterrupted
 	case errors.Is(err, fs.ErrPermission):
 		return exitDenied
-	case errors.Is(err, store.ErrUserNotExist), errors.Is(err, store.ErrKeyNotExist),
-		errors.Is(err, admin.ErrBucketNotExist), errors.Is(err, admin.ErrNoWebsite),
+	case errors.Is(err, store.ErrUserNotExist), errors.Is(err, store.ErrKeyNotExist), errors.Is(err, store.ErrBucketNotExist),
+		errors.Is(err, admin.ErrNoWebsite),
 		errors.Is(err, datadir.ErrNotExist), errors.Is(err, fs.ErrNotExist):
 		return exitNotFound
 	case network:
@@ -175,7 +178,7 @@ See it work, without leaving anything behind:
 	root.SetVersionTemplate("ois {{.Version}}\n")
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), cobraSecondUse, "", 1))
 	root.SetHelpCommand(helpCommand(root))
-	root.AddCommand(a.serveCommand(), a.demoCommand(), a.userCommand(), a.keyCommand(), a.websiteCommand(), a.fsckCommand(),
+	root.AddCommand(a.serveCommand(), a.demoCommand(), a.userCommand(), a.keyCommand(), a.bucketCommand(), a.websiteCommand(), a.fsckCommand(),
 		a.backupCommand(), a.restoreCommand(), a.versionCommand(), a.completionCommand())
 	if len(a.Args) > 0 && strings.HasPrefix(a.Args[0], cobra.ShellCompRequestCmd) {
 		unquoteUsages(root)

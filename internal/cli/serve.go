@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
-	"net/http/pprof"
 	"net/netip"
 	"os"
 	"strconv"
@@ -30,6 +28,8 @@ type serveFlags struct {
 	minFreeSize         string
 	scrubRateSize       string
 	imageFontFile       string
+	tlsCert, tlsKey     string
+	keyFiles            []string
 }
 
 func (a *app) serveCommand() *cobra.Command {
@@ -59,11 +59,19 @@ a TrueType or OpenType font, or a collection of some, with --image-font.
 Whoever owns a bucket can bind any domain to it that is not taken, and requests for that domain
 are then for the bucket. Where not all users are trusted, --verify-cname asks for a CNAME record first;
 the names BUCKET.ZONE.DOMAIN then need address records, such as those of *.ZONE.DOMAIN.
+With --key-file the secrets of access keys are sealed in the data directory, those that are there already at this
+start; a copy of the directory then does not tell them. Without the file the server does not start again, so
+keep a copy of it, elsewhere. To change the key give both files once, the new one first. Without --key-file it is the mode
+of the data directory that protects secrets. Objects are stored as they are in either case.
 
 SIGTERM and Ctrl-C stop the server: requests that are under way get 30 seconds to
 finish. A second signal ends it at once, and no acknowledged write is lost either way.`,
 		Example: `  # On this machine, in ./ois-data:
   ois serve
+
+  # With HTTPS, figures for Prometheus, and sealed secrets:
+  openssl rand -hex 32 > /etc/ois/key && chmod 600 /etc/ois/key
+  ois serve --listen :443 --tls-cert cert.pem --tls-key key.pem --admin-listen 127.0.0.1:9001 --key-file /etc/ois/key
 
   # For others, with two zones under a domain of your own:
   ois serve --data /srv/ois --listen :9000 --zone sh1a --zone sh1b --domain is.example.com`,
@@ -73,7 +81,11 @@ finish. A second signal ends it at once, and no acknowledged write is lost eithe
 	dataFlag(cmd, &f.data)
 	flags := cmd.Flags()
 	flags.StringVar(&f.listen, "listen", "127.0.0.1:9000", "`HOST:PORT` for requests; port 0 takes a free one")
-	flags.StringVar(&f.adminListen, "admin-listen", "", "`HOST:PORT` for health (GET /-/health) and profiles (/debug/pprof/), which anybody who can reach it can read")
+	flags.StringVar(&f.adminListen, "admin-listen", "", "`HOST:PORT` for figures (GET /metrics), health (/-/health) and profiles (/debug/pprof/), which anybody who can reach it can read")
+	flags.StringVar(&f.tlsCert, "tls-cert", "", "`FILE` with the certificate for HTTPS and those that vouch for it, in PEM; read again when it changes")
+	flags.StringVar(&f.tlsKey, "tls-key", "", "`FILE` with the key of --tls-cert, in PEM")
+	keyFileFlag(cmd, &f.keyFiles)
+	limitFlags(flags, &f.limits)
 	flags.StringArrayVar(&f.zones, "zone", []string{"jn1a"}, "`ID` of a zone; may be repeated, the first is the default zone")
 	flags.StringVar(&f.domain, "domain", "localhost", "base `DOMAIN` of the addresses ZONE.DOMAIN and BUCKET.ZONE.DOMAIN")
 	flags.StringArrayVar(&f.trusted, "trusted-proxy", nil, "`ADDRESS` or network of a proxy that is believed when it says who sends a request; may be repeated")
@@ -97,6 +109,9 @@ func (a *app) serve(ctx context.Context, f *serveFlags) (err error) {
 	lines := newLogBuffer(a.Stderr)
 	defer lines.flush()
 	if f.log, err = logger(lines, f.logFormat, f.logLevel); err != nil {
+		return err
+	}
+	if err := f.prepare(ctx); err != nil {
 		return err
 	}
 	r, err := start(ctx, f.runConfig)
@@ -124,14 +139,17 @@ func (a *app) serve(ctx context.Context, f *serveFlags) (err error) {
 func (a *app) announce(ctx context.Context, f *serveFlags, r *running, lines *logBuffer) {
 	line := []slog.Attr{
 		slog.String("version", readVersion().Version),
-		slog.String("address", baseURL(r.address)), slog.String("data", f.data),
+		slog.String("address", f.url(r.address)), slog.String("data", f.data),
 		slog.String("zones", strings.Join(f.zones, ",")), slog.String("domain", f.domain),
 		slog.String("root_key", cmp.Or(r.key.File, "environment")),
 	}
 	if r.adminAddress != nil {
-		line = append(line, slog.String("admin", baseURL(r.adminAddress)))
+		line = append(line, slog.String("admin", baseURL("http", r.adminAddress)))
 	}
 	f.log.LogAttrs(ctx, slog.LevelInfo, "ois is ready", line...)
+	if r.adminAddress != nil && !private(r.adminAddress) {
+		f.log.WarnContext(ctx, "--admin-listen has no password: who can reach it can read figures and profiles", slog.String("address", r.adminAddress.String()))
+	}
 	if r.key.Exposed {
 		f.log.WarnContext(ctx, "other users may read the root key; chmod 600 it", slog.String("file", r.key.File))
 	}
@@ -140,19 +158,19 @@ func (a *app) announce(ctx context.Context, f *serveFlags, r *running, lines *lo
 		return
 	}
 	fmt.Fprintf(a.Stderr, "\nSettings for ~/.ois/config.yaml, with the root key pair from %s:\n\n%sendpoint: %s\n\n",
-		r.key.File, r.key.Settings(), baseURL(r.address))
+		r.key.File, r.key.Settings(), f.url(r.address))
 }
 
 // baseURL returns an address that clients on this machine can use.
-func baseURL(addr net.Addr) string {
+func baseURL(scheme string, addr net.Addr) string {
 	host, port, err := net.SplitHostPort(addr.String())
 	if err != nil {
-		return "http://" + addr.String()
+		return scheme + "://" + addr.String()
 	}
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	return scheme + "://" + net.JoinHostPort(host, port)
 }
 
 // check refuses flags that make no sense, before anything is made on the disk.
@@ -196,6 +214,9 @@ func (f *serveFlags) check(ctx context.Context) error {
 		return err
 	}
 	if err := f.loadFont(); err != nil {
+		return err
+	}
+	if err := f.checkLimits(); err != nil {
 		return err
 	}
 	return f.parseProxies()
@@ -298,18 +319,4 @@ func logger(lines *logBuffer, format, level string) (*slog.Logger, error) {
 		return slog.New(promptHandler{slog.NewJSONHandler(lines, o), lines}), nil
 	}
 	return nil, usagef("--log-format %q is not known: want text or json", format)
-}
-
-// sideHandler answers on the port for administration.
-func sideHandler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /-/health", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintln(w, "ok")
-	})
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
-	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	return mux
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"sync"
 
 	"github.com/oisproject/ois/internal/access"
@@ -18,6 +17,9 @@ import (
 // place that decides about permissions.
 func (x *exchange) authorize() (err error) {
 	info := &op.Table[x.operation]
+	if err := x.store.CheckStanding(x.caller.UserID); err != nil {
+		return err
+	}
 	a := x.attempt()
 	if info.Level != op.LevelService && info.Auth != op.AuthUser {
 		if x.bucket, err = x.store.Bucket(x.context(), x.address.Bucket); err != nil {
@@ -50,9 +52,8 @@ func (x *exchange) authorize() (err error) {
 func (x *exchange) attempt() *access.Attempt {
 	a := &access.Attempt{
 		Caller: x.caller, Operation: x.operation, Overrides: x.query.Overrides(),
-		Key: x.address.Key, Referer: x.r.Header.Get("Referer"),
+		Key: x.address.Key, Referer: x.r.Header.Get("Referer"), Client: x,
 	}
-	a.IP, _ = netip.ParseAddr(x.client()) // an address that is none is in no network
 	if x.address.Level() == op.LevelBucket {
 		a.Key = x.query.Get("prefix")
 		a.Closed = x.domain && !x.site && (x.r.Method == http.MethodGet || x.r.Method == http.MethodHead)
@@ -63,7 +64,7 @@ func (x *exchange) attempt() *access.Attempt {
 // facts returns what the decision on a request needs to know of a bucket.
 func (s *Server) facts(b *store.Bucket) (*access.Bucket, error) {
 	info := b.Info()
-	f := &access.Bucket{Owner: info.Owner, Active: true}
+	f := &access.Bucket{Owner: info.Owner, Active: !info.Suspended}
 	for _, g := range info.Grants {
 		f.Grants = append(f.Grants, access.Grant(g))
 	}

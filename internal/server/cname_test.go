@@ -170,7 +170,11 @@ func TestDomainsAreVerified(t *testing.T) {
 // TestOwnHostsAreNotLookedUp asks a server that has no store to look anything up in.
 func TestOwnHostsAreNotLookedUp(t *testing.T) {
 	f := start(t, func(c *Config) { c.Domain = "ois.test" })
-	s := &Server{hosts: f.hosts, auth: f.auth, log: f.Server.log, product: f.product}
+	s, err := New(Config{Store: f.store, Zones: f.hosts.Zones, Domain: "ois.test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.store = nil
 	status := func(host string) int {
 		r := httptest.NewRequestWithContext(t.Context(), "GET", "/?location", http.NoBody)
 		r.Host = host

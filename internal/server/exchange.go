@@ -48,6 +48,7 @@ type exchange struct {
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{Server: s, r: r, id: requestID(), start: time.Now()}
+	s.figures.underWay.Add(1)
 	x.w.begin(w)
 	x.body.begin(w, r)
 	defer x.end()
@@ -103,6 +104,9 @@ func (x *exchange) serve() error {
 
 // locate finds out what the request line and the host select.
 func (x *exchange) locate() (err error) {
+	if x.r.Method == http.MethodConnect {
+		return fault.Newf(fault.AccessDenied, "CONNECT asks for a proxy, which this server is not")
+	}
 	x.path, x.rawQuery = signature.SplitTarget(x.r.RequestURI)
 	if x.address, err = x.resolve(); err != nil || x.site {
 		return err
@@ -188,7 +192,9 @@ func (x *exchange) end() {
 			p = nil
 		}
 	}
-	x.logLine(p != nil)
+	took := time.Since(x.start)
+	x.count(took)
+	x.logLine(took, p != nil)
 	if p != nil {
 		panic(http.ErrAbortHandler)
 	}

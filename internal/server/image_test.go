@@ -18,7 +18,6 @@ import (
 	"github.com/oisproject/ois/internal/egress"
 	"github.com/oisproject/ois/internal/imaging"
 	"github.com/oisproject/ois/internal/store"
-	"github.com/oisproject/ois/sdk/go/signature"
 )
 
 // picture returns a PNG.
@@ -33,20 +32,6 @@ func picture(t *testing.T, w, h int) string {
 
 func imageTarget(object, action string) string {
 	return object + "?image&action=" + url.QueryEscape(action)
-}
-
-// user makes a user with a key.
-func (f *fixture) user(name string) (id string, key *signature.Key) {
-	f.t.Helper()
-	u, err := f.store.CreateUser(f.t.Context(), name)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	k, err := f.store.CreateKey(f.t.Context(), u.ID)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	return u.ID, signature.NewKey(k.ID, k.Secret)
 }
 
 func TestImageAnswer(t *testing.T) {

@@ -152,7 +152,7 @@ func start(t testing.TB, change ...func(*Config)) *fixture {
 	return f
 }
 
-func (f *fixture) openStore() *store.Store {
+func (f *fixture) openStore(change ...func(*store.Options)) *store.Store {
 	f.t.Helper()
 	fsys := vfs.NewMem()
 	m, err := pebblemeta.Open(pebblemeta.Options{FS: fsys, Dir: "meta"})
@@ -164,7 +164,11 @@ func (f *fixture) openStore() *store.Store {
 		f.t.Fatal(err)
 	}
 	f.disk = &damagedBlobs{Engine: b, after: -1}
-	s, err := store.Open(f.t.Context(), store.Options{Meta: m, Blobs: f.disk})
+	o := store.Options{Meta: m, Blobs: f.disk}
+	for _, change := range change {
+		change(&o)
+	}
+	s, err := store.Open(f.t.Context(), o)
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ var table = [op.Count + 1]handler{
 
 	op.PutBucket:             does((*exchange).putBucket),
 	op.HeadBucket:            bucketDoes((*store.Bucket).HeadBucket),
-	op.DeleteBucket:          bucketDoes((*store.Bucket).DeleteBucket),
+	op.DeleteBucket:          does((*exchange).deleteBucket),
 	op.GetBucketStatistics:   does((*exchange).getBucketStatistics),
 	op.ListObjects:           bucketDoes((*store.Bucket).ListObjects),
 	op.PostObject:            (*exchange).postObject,

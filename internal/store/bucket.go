@@ -29,6 +29,8 @@ type BucketInfo struct {
 	Owner   string // user id
 	Created time.Time
 	Grants  []Grant
+
+	Suspended bool // by the operator
 }
 
 // A Grant gives READ, WRITE or FULL_CONTROL to a user, or to everybody if User is empty.
@@ -72,7 +74,7 @@ func noBucket(name string) error {
 
 // Info returns what is known of the bucket.
 func (b *Bucket) Info() BucketInfo {
-	info := BucketInfo{Name: b.name, Zone: b.row.zone, Owner: b.row.owner, Created: b.row.created}
+	info := BucketInfo{Name: b.name, Zone: b.row.zone, Owner: b.row.owner, Created: b.row.created, Suspended: b.row.suspended}
 	for _, g := range b.row.grants {
 		info.Grants = append(info.Grants, Grant{User: g.user, Permission: g.permission})
 	}
@@ -136,6 +138,9 @@ func (s *Store) PutBucket(ctx context.Context, user, zone string, in *op.PutBuck
 		}
 		if !ok {
 			return nil, fault.Newf(fault.InvalidAccessKeyID, "user %q does not exist any more", user)
+		}
+		if err := s.checkQuota(snap, user); err != nil {
+			return nil, err
 		}
 		var c change
 		row.id = uint64(s.epoch)<<32 | s.seq.Add(1)&(1<<32-1)

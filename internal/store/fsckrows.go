@@ -29,6 +29,7 @@ func (c *checker) singles(ctx context.Context) error {
 		{kindScrub, c.scrub},
 		{kindSetting, c.setting},
 		{kindDomain, c.domain},
+		{kindSeal, c.seal},
 	} {
 		if err := c.walk(ctx, rows.kind, rows.check); err != nil {
 			return err
@@ -53,7 +54,7 @@ func (c *checker) expected() int {
 // kinds are all kinds of rows.
 var kinds = []byte{
 	kindBucket, kindLive, kindObject, kindUpload, kindData, kindPart, kindRef, kindGarbage, kindCounter, kindEpoch, kindUser,
-	kindKey, kindScrub, kindSetting, kindDomain,
+	kindKey, kindScrub, kindSetting, kindDomain, kindSeal,
 }
 
 // strangers finds rows of no kind.
@@ -94,7 +95,10 @@ func (c *checker) key(r meta.Row) error {
 		return err
 	}
 	_, ok, err := c.snap.Get(userKey(k.user))
-	if ok || err != nil {
+	if ok && err == nil {
+		return c.sealedSecret(string(r.Key[1:]), &k)
+	}
+	if err != nil {
 		return err
 	}
 	fix := dropped(r)

@@ -26,6 +26,7 @@ const (
 	kindScrub   = 's' // s                                       scrubRow: how far the scrub has come
 	kindSetting = 'm' // m <bucket id> <setting>                 what the owner has set, in JSON
 	kindDomain  = 'n' // n <domain>                              domainRow
+	kindSeal    = 'y' // y                                       sealRow: how secrets are sealed
 )
 
 // A ref names one stored incarnation of an object, a part or an upload. It
@@ -180,6 +181,7 @@ func userKey(id string) []byte { return append([]byte{kindUser}, id...) }
 func scrubKey() []byte { return []byte{kindScrub} }
 
 func domainKey(domain string) []byte { return append([]byte{kindDomain}, domain...) }
+func sealKey() []byte                { return []byte{kindSeal} }
 
 func accessKey(id string) []byte { return append([]byte{kindKey}, id...) }
 

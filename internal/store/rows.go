@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -302,6 +303,8 @@ type bucketRow struct {
 	closing bool // being deleted: it takes no writes
 	grants  []grant
 	set     settings // which have a row
+
+	suspended bool // by the operator
 }
 
 func (r *bucketRow) encode() []byte {
@@ -313,7 +316,8 @@ func (r *bucketRow) encode() []byte {
 	for _, g := range r.grants {
 		b = appendItem(b, 6, g.permission+"\x00"+g.user)
 	}
-	return appendUint(b, 7, uint64(r.set))
+	b = appendUint(b, 7, uint64(r.set))
+	return appendBool(b, 9, r.suspended)
 }
 
 func decodeBucket(b []byte) (r bucketRow, err error) {
@@ -340,6 +344,8 @@ func decodeBucket(b []byte) (r bucketRow, err error) {
 			if r.set = settings(s.num); s.num >= 1<<settingEnd {
 				s.fail(errors.New("settings that are not known"))
 			}
+		case 9:
+			r.suspended = s.num == 1
 		default:
 			s.unknown()
 		}
@@ -349,13 +355,15 @@ func decodeBucket(b []byte) (r bucketRow, err error) {
 
 // A userRow is a user. Its id is in the row's key.
 type userRow struct {
-	name    string
-	created time.Time
+	name     string
+	created  time.Time
+	standing Standing
 }
 
 func (u *userRow) encode() []byte {
 	b := appendText([]byte{recordVersion}, 1, u.name)
-	return appendUint(b, 4, uint64(u.created.UnixMilli()))
+	b = appendUint(b, 4, uint64(u.created.UnixMilli()))
+	return appendUint(b, 5, uint64(u.standing))
 }
 
 func decodeUser(b []byte) (u userRow, err error) {
@@ -366,6 +374,8 @@ func decodeUser(b []byte) (u userRow, err error) {
 			u.name = string(s.text)
 		case 4:
 			u.created = time.UnixMilli(int64(s.num))
+		case 5:
+			s.standing(&u.standing)
 		default:
 			s.unknown()
 		}
@@ -375,7 +385,8 @@ func decodeUser(b []byte) (u userRow, err error) {
 
 // A keyRow is an access key. Its id is in the row's key.
 type keyRow struct {
-	secret  string
+	secret  string // empty if it is sealed
+	sealed  []byte
 	user    string
 	created time.Time
 }
@@ -383,7 +394,8 @@ type keyRow struct {
 func (k *keyRow) encode() []byte {
 	b := appendText([]byte{recordVersion}, 1, k.secret)
 	b = appendText(b, 2, k.user)
-	return appendUint(b, 4, uint64(k.created.UnixMilli()))
+	b = appendUint(b, 4, uint64(k.created.UnixMilli()))
+	return appendText(b, 6, k.sealed)
 }
 
 func decodeKey(b []byte) (k keyRow, err error) {
@@ -396,6 +408,8 @@ func decodeKey(b []byte) (k keyRow, err error) {
 			k.user = string(s.text)
 		case 4:
 			k.created = time.UnixMilli(int64(s.num))
+		case 6:
+			k.sealed = bytes.Clone(s.text)
 		default:
 			s.unknown()
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/oisproject/ois/internal/blob"
+	"github.com/oisproject/ois/internal/seal"
 )
 
 var fullHeaders = headers{
@@ -30,7 +31,7 @@ func roundTrip[T any](t *testing.T, row T, encoded []byte, decode func([]byte) (
 	if err != nil {
 		t.Fatalf("decode: %v", err)
 	}
-	if diff := cmp.Diff(row, got, cmp.AllowUnexported(headers{}, extent{}, objectRow{}, partRow{}, uploadRow{}, garbageRow{}, bucketRow{}, grant{}, userRow{}, keyRow{}, epochRow{})); diff != "" {
+	if diff := cmp.Diff(row, got, cmp.AllowUnexported(headers{}, extent{}, objectRow{}, partRow{}, uploadRow{}, garbageRow{}, bucketRow{}, grant{}, userRow{}, keyRow{}, epochRow{}, sealRow{})); diff != "" {
 		t.Errorf("row changed on its way (-want +got):\n%s", diff)
 	}
 	for i := range encoded {
@@ -58,11 +59,18 @@ func TestRowsComeBackAsTheyWere(t *testing.T) {
 	g := garbageRow{extents: someExtents, parts: true}
 	roundTrip(t, g, g.encode(), decodeGarbage)
 	b := bucketRow{id: 1<<32 | 5, owner: "usr-a", zone: "jn1a", created: at, closing: true, grants: []grant{{permission: "READ"}, {user: "usr-b", permission: "WRITE"}}}
+	b.suspended = true
 	roundTrip(t, b, b.encode(), decodeBucket)
 	w := userRow{name: "爱丽丝", created: at}
 	roundTrip(t, w, w.encode(), decodeUser)
 	k := keyRow{secret: "s", user: "usr-a", created: at}
 	roundTrip(t, k, k.encode(), decodeKey)
+	sealed := keyRow{sealed: []byte{1, 0, 2}, user: "usr-a", created: at}
+	roundTrip(t, sealed, sealed.encode(), decodeKey)
+	y := sealRow{key: seal.ID{1, 2, 3}}
+	roundTrip(t, y, y.encode(), decodeSeal)
+	suspended := userRow{name: "a", created: at, standing: Arrears}
+	roundTrip(t, suspended, suspended.encode(), decodeUser)
 	e := epochRow{swept: true}
 	roundTrip(t, e, e.encode(), decodeEpoch)
 }
@@ -133,6 +141,7 @@ func FuzzRows(f *testing.F) {
 		_, _ = decodeUser(data)
 		_, _ = decodeKey(data)
 		_, _ = decodeEpoch(data)
+		_, _ = decodeSeal(data)
 		_, _, _ = splitUploadKey(data)
 		_, _ = holderOf(data)
 	})

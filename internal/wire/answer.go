@@ -41,7 +41,9 @@ func WriteError(w http.ResponseWriter, method, requestID string, err error) {
 		h.Set("Content-Type", PlainType)
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(fault.CodeOf(err).Status())
+	status := fault.CodeOf(err).Status()
+	askLater(h, status)
+	w.WriteHeader(status)
 	_, _ = w.Write(body) // a client that is gone needs no answer
 }
 
