@@ -218,6 +218,13 @@ func TestResizeKeepsColours(t *testing.T) {
 			}
 		}
 	}
+	wide := image.NewGray(image.Rect(0, 0, 30001, 1)) // of which each pixel counts next to nothing
+	for i := range wide.Pix {
+		wide.Pix[i] = 201
+	}
+	if c := pixels(t, pngOf(t, wide), "resize:w_1").NRGBAAt(0, 0); c.R != 201 {
+		t.Errorf("30001 pixels of 201 became %v", c)
+	}
 	// The invisible colour of transparent pixels does not show.
 	half := image.NewNRGBA(image.Rect(0, 0, 64, 64))
 	for y := range 64 {
