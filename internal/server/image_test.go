@@ -30,8 +30,8 @@ func picture(t *testing.T, w, h int) string {
 	return b.String()
 }
 
-func imageTarget(object, action string) string {
-	return object + "?image&action=" + url.QueryEscape(action)
+func imageTarget(action string) string {
+	return "/bucket1/p.png?image&action=" + url.QueryEscape(action)
 }
 
 func TestImageAnswer(t *testing.T) {
@@ -39,7 +39,7 @@ func TestImageAnswer(t *testing.T) {
 	f.bucket()
 	src := picture(t, 40, 20)
 	f.ask(f.key, "PUT", "/bucket1/p.png", src, "Cache-Control: max-age=60", "Content-Encoding: identity", "Content-Type: text/plain").want(http.StatusCreated)
-	target := imageTarget("/bucket1/p.png", "resize:w_20|format:t_jpeg")
+	target := imageTarget("resize:w_20|format:t_jpeg")
 	a := f.ask(f.key, "GET", target, "").want(http.StatusOK)
 	if a.Header.Get("Content-Type") != "image/jpeg" || a.Header.Get("Cache-Control") != "max-age=60" || a.Header.Get("Content-Encoding") != "" {
 		t.Errorf("headers are %v", a.Header)
@@ -68,10 +68,10 @@ func TestImageIsSavedWhereTheCallerMayWrite(t *testing.T) {
 	f.ask(f.key, "PUT", "/bucket2", "").want(http.StatusCreated)
 	id, reader := f.user("reader")
 	f.ask(f.key, "PUT", "/bucket1?acl", `{"acl":[{"grantee":{"type":"user","id":"`+id+`"},"permission":"READ"}]}`).want(http.StatusOK)
-	target := imageTarget("/bucket1/p.png", "resize:w_20|save:b_bucket2,k_small.png|info")
+	target := imageTarget("resize:w_20|save:b_bucket2,k_small.png|info")
 	f.ask(reader, "GET", target, "").wantFault(http.StatusForbidden, "permission_denied")
 	f.ask(f.key, "GET", "/bucket2/small.png", "").want(http.StatusNotFound)
-	f.ask(reader, "GET", imageTarget("/bucket1/p.png", "save:b_bucket1,k_q.png"), "").wantFault(http.StatusForbidden, "permission_denied")
+	f.ask(reader, "GET", imageTarget("save:b_bucket1,k_q.png"), "").wantFault(http.StatusForbidden, "permission_denied")
 	f.ask(f.key, "PUT", "/bucket2?acl", `{"acl":[{"grantee":{"type":"user","id":"`+id+`"},"permission":"WRITE"}]}`).want(http.StatusOK)
 	f.ask(reader, "GET", target, "").want(http.StatusOK)
 	a := f.ask(f.key, "GET", "/bucket2/small.png", "").want(http.StatusOK)
@@ -80,8 +80,8 @@ func TestImageIsSavedWhereTheCallerMayWrite(t *testing.T) {
 	}
 	policy := `{"statement":[{"id":"a","user":"*","effect":"deny","action":"create_object","resource":"bucket2/no*"}]}`
 	f.ask(f.key, "PUT", "/bucket2?policy", policy).want(http.StatusOK)
-	f.ask(reader, "GET", imageTarget("/bucket1/p.png", "save:b_bucket2,k_no.png"), "").wantFault(http.StatusForbidden, "permission_denied")
-	f.ask(reader, "GET", imageTarget("/bucket1/p.png", "save:b_bucket2,k_yes.png"), "").want(http.StatusOK)
+	f.ask(reader, "GET", imageTarget("save:b_bucket2,k_no.png"), "").wantFault(http.StatusForbidden, "permission_denied")
+	f.ask(reader, "GET", imageTarget("save:b_bucket2,k_yes.png"), "").want(http.StatusOK)
 }
 
 // TestNothingIsSavedOfARefusal checks that all is known to be right before anything is stored.
@@ -100,9 +100,9 @@ func TestNothingIsSavedOfARefusal(t *testing.T) {
 		"save:b_bucket1,k_x|crop:l_1000":                                {400, "invalid_argument"},
 		"save:b_bucket1,k_x|watermark_image:u_ZnRwOi8vZXhhbXBsZS5jb20v": {400, "invalid_argument"}, // by FTP
 	} {
-		f.ask(f.key, "GET", imageTarget("/bucket1/p.png", action), "").wantFault(want.status, want.code)
+		f.ask(f.key, "GET", imageTarget(action), "").wantFault(want.status, want.code)
 	}
-	f.ask(f.key, "GET", imageTarget("/bucket1/p.png", "save:b_bucket1,k_x"), "", `If-Match: "x"`).want(http.StatusPreconditionFailed)
+	f.ask(f.key, "GET", imageTarget("save:b_bucket1,k_x"), "", `If-Match: "x"`).want(http.StatusPreconditionFailed)
 	f.ask(f.key, "GET", "/bucket1/x", "").want(http.StatusNotFound)
 }
 
@@ -134,7 +134,7 @@ func TestTooManyImages(t *testing.T) {
 	defer all.Wait()
 	defer cancel()
 	for deadline := time.Now().Add(20 * time.Second); ; {
-		if a := f.ask(f.key, "GET", imageTarget("/bucket1/p.png", "info"), ""); a.StatusCode == http.StatusServiceUnavailable {
+		if a := f.ask(f.key, "GET", imageTarget("info"), ""); a.StatusCode == http.StatusServiceUnavailable {
 			if a.wantFault(http.StatusServiceUnavailable, "service_unavailable"); a.Header.Get("Retry-After") != "2" {
 				t.Errorf("Retry-After is %q; want 2", a.Header.Get("Retry-After"))
 			}
@@ -160,7 +160,7 @@ func TestWatermarkIsFetched(t *testing.T) {
 	f.bucket()
 	f.object("/bucket1/p.png", picture(t, 40, 20))
 	u := base64.RawStdEncoding.EncodeToString([]byte("http://example.com/logo.png"))
-	f.ask(f.key, "GET", imageTarget("/bucket1/p.png", "watermark_image:p_2,u_"+u), "").want(http.StatusOK)
+	f.ask(f.key, "GET", imageTarget("watermark_image:p_2,u_"+u), "").want(http.StatusOK)
 	if asked != "http://example.com/logo.png" {
 		t.Errorf("asked for %q", asked)
 	}
@@ -172,7 +172,7 @@ func TestDamageOfAnImageIsNotTheClientsFault(t *testing.T) {
 	big := picture(t, 40, 20) + strings.Repeat("x", store.MaxKey*100) // too large to lie beside its row
 	f.object("/bucket1/p.png", big)
 	f.disk.damage(10)
-	f.ask(f.key, "GET", imageTarget("/bucket1/p.png", "info"), "").wantFault(http.StatusInternalServerError, "internal_error")
+	f.ask(f.key, "GET", imageTarget("info"), "").wantFault(http.StatusInternalServerError, "internal_error")
 }
 
 // TestWatermarkOfAnotherServer fetches it through the guard against what users must not reach.

@@ -82,7 +82,7 @@ func fill(p []uint8, v uint8) {
 // partitions returns the binary logarithm of how many parts the coefficients are written in: a decoder may
 // refuse one of 16 MiB.
 func (f *frame) partitions() int {
-	if f.mw*f.mh < 1<<14 {
+	if f.mw*f.mh < 1<<12 {
 		return 0
 	}
 	return 3
