@@ -33,13 +33,10 @@ func (x *exchange) findSource(header string) (*source, error) {
 // conditions. The caller closes it.
 func (x *exchange) openSource(conditions wire.Conditions) (*store.Object, error) {
 	for _, candidate := range x.source.Objects {
-		if !store.IsCurrent(candidate.VersionID) {
-			continue
-		}
 		if err := x.mayRead(candidate.Key); err != nil {
 			return nil, err
 		}
-		o, err := x.source.bucket.Object(x.context(), candidate.Key)
+		o, err := x.source.bucket.Version(x.context(), candidate.Key, candidate.VersionID)
 		if fault.CodeOf(err) == fault.ObjectNotExists {
 			continue
 		}

@@ -38,14 +38,13 @@ func TestQuickStart(t *testing.T) {
 
 func TestUnanswered(t *testing.T) {
 	want := []op.ID{
-		op.PostObject, op.ListObjectVersions,
+		op.PostObject,
 		op.PutBucketExternalMirror, op.GetBucketExternalMirror, op.DeleteBucketExternalMirror,
 		op.PutBucketLogging, op.GetBucketLogging, op.DeleteBucketLogging,
 		op.PutBucketCNAME, op.GetBucketCNAME, op.DeleteBucketCNAME,
 		op.PutBucketLifecycle, op.GetBucketLifecycle, op.DeleteBucketLifecycle,
 		op.PutBucketNotification, op.GetBucketNotification, op.DeleteBucketNotification,
 		op.PutBucketReplication, op.GetBucketReplication, op.DeleteBucketReplication,
-		op.PutBucketVersioning, op.GetBucketVersioning,
 		op.FetchObject, op.ImageProcess,
 	}
 	slices.Sort(want)

@@ -21,6 +21,7 @@ var table = [op.Count + 1]handler{
 	op.DeleteBucket:          bucketDoes((*store.Bucket).DeleteBucket),
 	op.GetBucketStatistics:   does((*exchange).getBucketStatistics),
 	op.ListObjects:           bucketDoes((*store.Bucket).ListObjects),
+	op.ListObjectVersions:    bucketDoes((*store.Bucket).ListObjectVersions),
 	op.DeleteMultipleObjects: does((*exchange).deleteMultipleObjects),
 	op.PutBucketACL:          bucketDoes((*store.Bucket).PutBucketACL),
 	op.GetBucketACL:          bucketDoes((*store.Bucket).GetBucketACL),
@@ -30,6 +31,8 @@ var table = [op.Count + 1]handler{
 	op.PutBucketPolicy:       does((*exchange).putBucketPolicy),
 	op.GetBucketPolicy:       bucketDoes((*store.Bucket).GetBucketPolicy),
 	op.DeleteBucketPolicy:    bucketDoes((*store.Bucket).DeleteBucketPolicy),
+	op.PutBucketVersioning:   bucketDoes((*store.Bucket).PutBucketVersioning),
+	op.GetBucketVersioning:   bucketDoes((*store.Bucket).GetBucketVersioning),
 
 	op.PutObject:     bucketDoes((*store.Bucket).PutObject),
 	op.CopyObject:    does((*exchange).copyObject),
@@ -37,7 +40,7 @@ var table = [op.Count + 1]handler{
 	op.GetObject:     does((*exchange).getObject),
 	op.HeadObject:    does((*exchange).headObject),
 	op.AppendObject:  bucketDoes((*store.Bucket).AppendObject),
-	op.DeleteObject:  does((*exchange).deleteObject),
+	op.DeleteObject:  bucketDoes((*store.Bucket).DeleteObject),
 	op.OptionsObject: does((*exchange).preflight),
 
 	op.InitiateMultipartUpload: bucketDoes((*store.Bucket).InitiateMultipartUpload),

@@ -135,6 +135,7 @@ type objectRow struct {
 
 	appendable bool
 	pieces     int // appends that brought bytes
+	versionFields
 	headers
 }
 
@@ -153,6 +154,7 @@ func (o *objectRow) encode() []byte {
 	b = appendBool(b, 8, o.inline)
 	b = appendBool(b, 9, o.appendable)
 	b = appendUint(b, 10, uint64(o.pieces))
+	b = o.appendVersion(b)
 	return o.headers.append(b)
 }
 
@@ -180,6 +182,8 @@ func decodeObject(b []byte) (o objectRow, err error) {
 			o.appendable = s.num == 1
 		case 10:
 			o.pieces = int(min(s.num, maxExtents))
+		case 11, 12, 13:
+			o.scanVersion(s)
 		default:
 			o.scan(s)
 		}
@@ -302,6 +306,8 @@ type bucketRow struct {
 	closing bool // being deleted: it takes no writes
 	grants  []grant
 	set     settings // which have a row
+
+	versioning versioning
 }
 
 func (r *bucketRow) encode() []byte {
@@ -313,7 +319,8 @@ func (r *bucketRow) encode() []byte {
 	for _, g := range r.grants {
 		b = appendItem(b, 6, g.permission+"\x00"+g.user)
 	}
-	return appendUint(b, 7, uint64(r.set))
+	b = appendUint(b, 7, uint64(r.set))
+	return appendUint(b, 8, uint64(r.versioning))
 }
 
 func decodeBucket(b []byte) (r bucketRow, err error) {
@@ -340,6 +347,8 @@ func decodeBucket(b []byte) (r bucketRow, err error) {
 			if r.set = settings(s.num); s.num >= 1<<settingEnd {
 				s.fail(errors.New("settings that are not known"))
 			}
+		case 8:
+			s.versioning(&r.versioning)
 		default:
 			s.unknown()
 		}
