@@ -497,7 +497,8 @@ func (m *versionModel) end() {
 		m.t.Log("there are no older versions in the end")
 	}
 	for key, s := range m.stack {
-		if _, err := m.bucket.DeleteBucket(m.t.Context(), nil); len(s) > 0 {
+		if len(s) > 0 {
+			_, err := m.bucket.DeleteBucket(m.t.Context(), nil)
 			wantCode(m.t, err, fault.BucketNotEmpty)
 		}
 		for _, v := range s {
