@@ -98,7 +98,7 @@ func (s *stack) push(o *objectRow) error {
 	state := s.snap.live.versioning
 	o.number, o.flags, o.since = 0, o.flags&flagMarker, time.Time{}
 	if state != unversioned {
-		o.number = max(s.snap.store.newVersion(), s.top.row.number+1)
+		o.number = max(s.snap.store.newVersion(), s.top.row.number+1) // the sequence may have come round
 	}
 	if state == suspended {
 		o.flags |= flagNull
@@ -117,7 +117,7 @@ func (s *stack) push(o *objectRow) error {
 	return nil
 }
 
-// newVersion draws the number of a version: greater than any that was drawn before.
+// newVersion draws the number of a version. It is greater than those that were drawn before.
 func (s *Store) newVersion() uint64 { return uint64(s.epoch)<<40 | s.seq.Add(1)&(1<<40-1) }
 
 // finish makes what is on top current, and what was there before an older version or nothing.

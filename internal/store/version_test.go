@@ -612,3 +612,16 @@ func TestOlderVersionsAreNotSwept(t *testing.T) {
 		t.Errorf("%d blobs are left when all versions are erased; want none", n)
 	}
 }
+
+// TestVersionsAreInOrderWhenNumbersComeRound: an old version must not look new, nor a new one old.
+func TestVersionsAreInOrderWhenNumbersComeRound(t *testing.T) {
+	s, b := newBucket(t)
+	b = versioned(t, s, b, "ENABLED")
+	store.SetSequence(s, 1<<40-7)
+	var want []string
+	for n := range 6 {
+		want = append([]string{"k " + putVersion(t, b, "k", fmt.Sprint(n))}, want...)
+	}
+	want[0] += " *"
+	wantVersions(t, b, want...)
+}
