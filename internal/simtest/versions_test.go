@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -49,12 +50,8 @@ func (c *chronicle) copy() *chronicle {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	d := newChronicle()
-	for k, v := range c.told {
-		d.told[k] = v
-	}
-	for k, v := range c.maybe {
-		d.maybe[k] = v
-	}
+	maps.Copy(d.told, c.told)
+	maps.Copy(d.maybe, c.maybe)
 	return d
 }
 

@@ -12,7 +12,7 @@ import (
 
 // DeleteObject deletes an object, or erases a version of it; that it does not exist is no error.
 func (b *Bucket) DeleteObject(ctx context.Context, in *op.DeleteObjectInput) (*op.DeleteObjectOutput, error) {
-	if checkKey(in.Key) != nil { // it cannot exist, and gets no delete marker
+	if !canExist(in.Key) { // it gets no delete marker
 		return &op.DeleteObjectOutput{}, nil
 	}
 	var gone removal
@@ -40,6 +40,9 @@ func (b *Bucket) DeleteObject(ctx context.Context, in *op.DeleteObjectInput) (*o
 	}
 	return &op.DeleteObjectOutput{VersionID: gone.id, DeleteMarker: gone.marker}, nil
 }
+
+// canExist reports whether there can be an object of a key.
+func canExist(key string) bool { return checkKey(key) == nil }
 
 // unlessEmpty returns the finished change of what is in a bucket, or nil if it changes nothing.
 func (c *change) unlessEmpty(snap *view, bucket uint64) *meta.Change {
@@ -96,7 +99,7 @@ func doomedKeys(list []op.ObjectToDelete) (map[string]doomed, error) {
 		if o.Key == "" {
 			return nil, fault.Newf(fault.InvalidRequest, "objects[%d] has no key", i)
 		}
-		if checkKey(o.Key) != nil {
+		if !canExist(o.Key) {
 			continue
 		}
 		d := keys[o.Key]

@@ -59,10 +59,10 @@ func (c *checker) place(r meta.Row, bucket uint64, key string, number uint64, o 
 		c.pile = pile{prefix: bytes.Clone(prefix)}
 		row, ok, err := c.snap.Get(objectKey(bucket, key))
 		if err != nil {
-			return nil // it is reported where objects are
+			return err
 		}
-		if ok {
-			c.pile.top, _ = readVersion(row) // as above
+		if top, err := readVersion(row); ok && err == nil { // else it is reported where objects are
+			c.pile.top = top
 		}
 		if !ok && number != math.MaxUint64 {
 			return c.topless(r, bucket, key, o)
@@ -110,7 +110,7 @@ func (c *checker) named(r meta.Row, bucket uint64, key string, o *objectRow) err
 	at := versionKey(bucket, key, 0)
 	row, ok, err := c.snap.Get(at)
 	if err != nil {
-		return nil // whoever walks over it meets it
+		return err
 	}
 	if ok {
 		n, err := decodeObject(row.Val)
@@ -136,12 +136,11 @@ func (c *checker) note(r meta.Row, key string, number uint64) error {
 	}
 	row, ok, err := c.snap.Get(versionKey(bucket, key, number))
 	if err != nil {
-		return nil // whoever walks over it meets it
+		return err
 	}
 	if ok {
-		o, err := decodeObject(row.Val)
-		if err != nil || o.noted() {
-			return nil // it is reported where it stands
+		if o, err := decodeObject(row.Val); err != nil || o.noted() {
+			return err
 		}
 	}
 	fix := dropped(r)

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -41,9 +42,10 @@ func putVersion(t *testing.T, b *store.Bucket, key, data string) string {
 	return out.VersionID
 }
 
-func erase(t *testing.T, b *store.Bucket, key, id string) {
+// erase erases a version of k.
+func erase(t *testing.T, b *store.Bucket, id string) {
 	t.Helper()
-	if _, err := b.DeleteObject(t.Context(), &op.DeleteObjectInput{Key: key, VersionID: id}); err != nil {
+	if _, err := b.DeleteObject(t.Context(), &op.DeleteObjectInput{Key: "k", VersionID: id}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -152,17 +154,17 @@ func TestWritesUnderOneKeyAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	any := func(*meta.Change) bool { return true }
+	next := func(*meta.Change) bool { return true }
 	t.Run("a marker on nothing", func(t *testing.T) {
 		s, i, _ := openInterrupted(t)
 		b := versioned(t, s, makeBucket(t, s, "test-bucket"), "ENABLED")
-		i.before(any, func() { remove(t, b) })
+		i.before(next, func() { remove(t, b) })
 		id := putVersion(t, b, "k", "x") // its number was drawn before that of the marker
 		list := versionsIn(t, b)
 		if len(list) != 2 || list[0] != "k "+id+" *" || !strings.HasSuffix(list[1], " -") {
 			t.Errorf("versions are %q; want the object above the marker", list)
 		}
-		erase(t, b, "k", id)
+		erase(t, b, id)
 		if list := versionsIn(t, b); len(list) != 1 || !strings.HasSuffix(list[0], " * -") {
 			t.Errorf("versions are %q; want the marker", list)
 		}
@@ -178,8 +180,8 @@ func TestWritesUnderOneKeyAtOnce(t *testing.T) {
 		if !ok {
 			t.Fatal(err)
 		}
-		i.before(any, func() { remove(t, b) })
-		erase(t, b, "k", marker.VersionID) // which was current when it was looked up
+		i.before(next, func() { remove(t, b) })
+		erase(t, b, marker.VersionID) // which was current when it was looked up
 		list := versionsIn(t, b)
 		if len(list) != 2 || !strings.HasSuffix(list[0], " * -") || list[1] != "k "+id {
 			t.Errorf("versions are %q; want the second marker above the object", list)
@@ -190,8 +192,8 @@ func TestWritesUnderOneKeyAtOnce(t *testing.T) {
 		s, i, _ := openInterrupted(t)
 		b := versioned(t, s, makeBucket(t, s, "test-bucket"), "ENABLED")
 		first, second, third := putVersion(t, b, "k", "1"), putVersion(t, b, "k", "2"), putVersion(t, b, "k", "3")
-		i.before(any, func() { erase(t, b, "k", second) })
-		erase(t, b, "k", third)
+		i.before(next, func() { erase(t, b, second) })
+		erase(t, b, third)
 		wantVersions(t, b, "k "+first+" *")
 		wantObject(t, b, "k", "1")
 		checkClean(t, s)
@@ -201,8 +203,8 @@ func TestWritesUnderOneKeyAtOnce(t *testing.T) {
 		b := versioned(t, s, makeBucket(t, s, "test-bucket"), "ENABLED")
 		first := putVersion(t, b, "k", "1")
 		var second string
-		i.before(any, func() { second = putVersion(t, b, "k", "2") })
-		erase(t, b, "k", first)
+		i.before(next, func() { second = putVersion(t, b, "k", "2") })
+		erase(t, b, first)
 		wantVersions(t, b, "k "+second+" *")
 		checkClean(t, s)
 	})
@@ -220,15 +222,14 @@ func TestManyWritersOfOneKey(t *testing.T) {
 		all.Go(func() {
 			for i := range writes {
 				var id string
-				switch {
-				case (n+i)%5 == 0:
+				if (n+i)%5 == 0 {
 					out, err := b.DeleteObject(t.Context(), &op.DeleteObjectInput{Key: "k"})
 					if err != nil {
 						t.Error(err)
 						return
 					}
 					id = out.VersionID + " -"
-				default:
+				} else {
 					out, err := b.PutObject(t.Context(), &op.PutObjectInput{Key: "k", Body: strings.NewReader(fmt.Sprint(n, i)), ContentLength: -1})
 					if err != nil {
 						t.Error(err)
@@ -272,7 +273,7 @@ func TestListingGoesOnWhereItWas(t *testing.T) {
 		}
 		return ids
 	}
-	erase(t, b, "k", third) // makes the second one current
+	erase(t, b, third) // makes the second one current
 	if got, want := page(third), []string{second, first, last}; !slices.Equal(got, want) {
 		t.Errorf("behind what was erased are %q; want %q", got, want)
 	}
@@ -330,7 +331,7 @@ func TestOlderVersionsExpire(t *testing.T) {
 	if err != nil || len(list) != 1 {
 		t.Fatalf("older versions are %+v, %v; want 1", list, err)
 	}
-	erase(t, b, "k", third) // makes it current
+	erase(t, b, third) // makes it current
 	if err := b.EraseNoncurrent(t.Context(), &list[0]); err != nil {
 		t.Fatal(err)
 	}
@@ -603,7 +604,7 @@ func TestOlderVersionsAreNotSwept(t *testing.T) {
 			t.Errorf("version %s has %d bytes; want %d", id, o.Info().Size, len(data))
 		}
 		o.Close()
-		erase(t, b, "k", id)
+		erase(t, b, id)
 	}
 	if err := s.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
@@ -625,3 +626,72 @@ func TestVersionsAreInOrderWhenNumbersComeRound(t *testing.T) {
 	want[0] += " *"
 	wantVersions(t, b, want...)
 }
+
+// A meter counts what is read of an engine, and what is changed.
+type meter struct {
+	meta.Engine
+	gets, walks, changed int
+}
+
+func (m *meter) Snapshot(ctx context.Context) (meta.Snapshot, error) {
+	s, err := m.Engine.Snapshot(ctx)
+	return &meteredSnapshot{s, m}, err
+}
+
+func (m *meter) Apply(ctx context.Context, c *meta.Change) error {
+	m.changed += len(c.Sets) + len(c.Drops)
+	return m.Engine.Apply(ctx, c)
+}
+
+type meteredSnapshot struct {
+	meta.Snapshot
+	m *meter
+}
+
+func (s *meteredSnapshot) Get(k []byte) (meta.Row, bool, error) {
+	s.m.gets++
+	return s.Snapshot.Get(k)
+}
+
+func (s *meteredSnapshot) Walk(lo, hi []byte, visit func(meta.Row) ([]byte, bool)) error {
+	s.m.walks++
+	return s.Snapshot.Walk(lo, hi, visit)
+}
+
+// TestVersioningCostsNothingWhereItIsNot holds the rows that are read and changed to those that the objects themselves need.
+func TestVersioningCostsNothingWhereItIsNot(t *testing.T) {
+	p := &patient{t: t, fs: vfs.NewMem()}
+	p.engines()
+	m := &meter{Engine: p.meta}
+	s, err := store.Open(t.Context(), store.Options{Meta: m, Blobs: p.blobs, Still: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.close(s)
+	b := makeBucket(t, s, "test-bucket")
+	put(t, b, "old", "x")
+	for name, test := range map[string]struct {
+		do            func()
+		gets, changed int
+	}{
+		"put":     {func() { put(t, b, "new", "x") }, 2, 2},                                     // live and object; object and data
+		"replace": {func() { put(t, b, "old", "y") }, 2, 3},                                     // and the old data goes
+		"get":     {func() { _, _ = get(t, b, "old") }, 2, 0},                                   // object and data
+		"missing": {func() { _, _ = get(t, b, "none") }, 1, 0},                                  // object
+		"delete":  {func() { _, _ = b.DeleteObject(t.Context(), none()) }, 2, 0},                // live and object
+		"head":    {func() { _, _ = b.Stat(t.Context(), "old") }, 1, 0},                         // object
+		"list":    {func() { _, _ = b.ListObjects(t.Context(), &op.ListObjectsInput{}) }, 1, 0}, // the owner's name
+	} {
+		*m = meter{Engine: m.Engine}
+		test.do()
+		walks := 0
+		if name == "list" {
+			walks = 1
+		}
+		if m.gets != test.gets || m.changed != test.changed || m.walks != walks {
+			t.Errorf("%s reads %d rows, walks %d times and changes %d rows; want %d, %d and %d", name, m.gets, m.walks, m.changed, test.gets, walks, test.changed)
+		}
+	}
+}
+
+func none() *op.DeleteObjectInput { return &op.DeleteObjectInput{Key: "none"} }
