@@ -39,12 +39,10 @@ func TestQuickStart(t *testing.T) {
 
 func TestUnanswered(t *testing.T) {
 	want := []op.ID{
-		op.ListObjectVersions,
 		op.PutBucketLogging, op.GetBucketLogging, op.DeleteBucketLogging,
 		op.PutBucketLifecycle, op.GetBucketLifecycle, op.DeleteBucketLifecycle,
 		op.PutBucketNotification, op.GetBucketNotification, op.DeleteBucketNotification,
 		op.PutBucketReplication, op.GetBucketReplication, op.DeleteBucketReplication,
-		op.PutBucketVersioning, op.GetBucketVersioning,
 	}
 	slices.Sort(want)
 	if got := Unanswered(); !slices.Equal(got, want) {

@@ -36,7 +36,7 @@ func (x *exchange) readForm(a *access.Attempt) error {
 	}
 	x.form.Key = strings.ReplaceAll(x.form.Key, fileName, baseName(x.form.FileName))
 	a.Caller, a.Key = x.caller, x.form.Key
-	return nil
+	return x.store.CheckStanding(x.caller.UserID)
 }
 
 // baseName returns the name of a file without the folders that some browsers send.

@@ -236,8 +236,12 @@ func (t *tee) send(p []byte) {
 	}
 }
 
-// mayPull reports whether err is that of an object which a mirror may have.
+// mayPull reports whether err is that of an object which a mirror may have. One that was deleted here, which a delete marker shows, is
+// not asked for again.
 func (x *exchange) mayPull(err error, version string) bool {
+	if _, deleted := errors.AsType[*store.MarkerError](err); deleted {
+		return false
+	}
 	return err != nil && version == "" && x.bucket.HasMirror() && fault.CodeOf(err) == fault.ObjectNotExists
 }
 

@@ -8,8 +8,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -467,4 +469,26 @@ func TestRestComesFromTheStore(t *testing.T) {
 	if got, err := read(&pull{err: failed}); got != text[:30] || !errors.Is(err, failed) {
 		t.Errorf("of a failed pull: %q, %v", got, err)
 	}
+}
+
+// TestDeletedObjectsAreNotMirroredAgain shows that a delete marker is an answer, and no gap.
+func TestDeletedObjectsAreNotMirroredAgain(t *testing.T) {
+	var asked atomic.Int64
+	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		_, _ = io.WriteString(w, "from the origin") // the client says what is wrong
+	}))
+	t.Cleanup(origin.Close)
+	f := start(t, func(c *Config) { c.Egress = egress.New(egress.Options{AllowPrivate: true}) })
+	f.bucket()
+	f.ask(f.key, "PUT", "/bucket1?versioning", `{"status":"ENABLED"}`).want(http.StatusOK)
+	f.ask(f.key, "PUT", "/bucket1?mirror", `{"source_site":"`+origin.URL+`"}`).want(http.StatusOK)
+	f.ask(f.key, "PUT", "/bucket1/gone", "x").want(http.StatusCreated)
+	f.ask(f.key, "DELETE", "/bucket1/gone", "").want(http.StatusNoContent)
+	f.ask(f.key, "GET", "/bucket1/gone", "").wantFault(http.StatusNotFound, "object_not_exists")
+	f.ask(f.key, "HEAD", "/bucket1/gone", "").want(http.StatusNotFound)
+	if n := asked.Load(); n != 0 {
+		t.Errorf("the origin was asked %d times for what was deleted here", n)
+	}
+	f.ask(f.key, "GET", "/bucket1/other", "").want(http.StatusOK)
 }

@@ -22,6 +22,7 @@ var table = [op.Count + 1]handler{
 	op.GetBucketStatistics:   does((*exchange).getBucketStatistics),
 	op.ListObjects:           bucketDoes((*store.Bucket).ListObjects),
 	op.PostObject:            (*exchange).postObject,
+	op.ListObjectVersions:    bucketDoes((*store.Bucket).ListObjectVersions),
 	op.DeleteMultipleObjects: does((*exchange).deleteMultipleObjects),
 	op.PutBucketACL:          bucketDoes((*store.Bucket).PutBucketACL),
 	op.GetBucketACL:          bucketDoes((*store.Bucket).GetBucketACL),
@@ -38,6 +39,8 @@ var table = [op.Count + 1]handler{
 	op.PutBucketExternalMirror:    does((*exchange).putBucketExternalMirror),
 	op.GetBucketExternalMirror:    bucketDoes((*store.Bucket).GetBucketExternalMirror),
 	op.DeleteBucketExternalMirror: bucketDoes((*store.Bucket).DeleteBucketExternalMirror),
+	op.PutBucketVersioning:        bucketDoes((*store.Bucket).PutBucketVersioning),
+	op.GetBucketVersioning:        bucketDoes((*store.Bucket).GetBucketVersioning),
 
 	op.PutObject:     bucketDoes((*store.Bucket).PutObject),
 	op.CopyObject:    does((*exchange).copyObject),
@@ -46,7 +49,7 @@ var table = [op.Count + 1]handler{
 	op.GetObject:     does((*exchange).getObject),
 	op.HeadObject:    does((*exchange).headObject),
 	op.AppendObject:  bucketDoes((*store.Bucket).AppendObject),
-	op.DeleteObject:  does((*exchange).deleteObject),
+	op.DeleteObject:  bucketDoes((*store.Bucket).DeleteObject),
 	op.OptionsObject: does((*exchange).preflight),
 	op.ImageProcess:  does((*exchange).imageProcess),
 

@@ -86,13 +86,14 @@ var errSettling = errors.New("bucket is being closed")
 
 // write is Store.retry for changes that need the bucket to be alive. Once it is gone they
 // fail with bucket_not_exists; while a deletion is deciding they wait for it.
-func (b *Bucket) write(ctx context.Context, decide func(meta.Snapshot) (*meta.Change, error)) error {
+func (b *Bucket) write(ctx context.Context, decide func(*view) (*meta.Change, error)) error {
 	for {
 		err := b.store.retry(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
-			if err := b.checkLive(snap); err != nil {
+			live, err := b.live(snap)
+			if err != nil {
 				return nil, err
 			}
-			return decide(snap)
+			return decide(&view{Snapshot: snap, store: b.store, live: live})
 		})
 		if !errors.Is(err, errSettling) {
 			return err
@@ -103,18 +104,23 @@ func (b *Bucket) write(ctx context.Context, decide func(meta.Snapshot) (*meta.Ch
 	}
 }
 
-func (b *Bucket) checkLive(snap meta.Snapshot) error {
-	if _, ok, err := snap.Get(liveKey(b.row.id)); ok || err != nil {
-		return err
+// live returns the live row of the bucket, or the error of a write to one that has none.
+func (b *Bucket) live(snap meta.Snapshot) (liveRow, error) {
+	row, ok, err := snap.Get(liveKey(b.row.id))
+	if err != nil {
+		return liveRow{}, err
+	}
+	if ok {
+		return decodeLive(row)
 	}
 	now, err := b.store.bucketIn(snap, b.name)
 	if err != nil {
-		return err
+		return liveRow{}, err
 	}
 	if now.row.id == b.row.id {
-		return errSettling
+		return liveRow{}, errSettling
 	}
-	return noBucket(b.name)
+	return liveRow{}, noBucket(b.name)
 }
 
 // PutBucket creates a bucket of the user in a zone.
@@ -147,7 +153,7 @@ func (s *Store) PutBucket(ctx context.Context, user, zone string, in *op.PutBuck
 		c.guard(meta.Absent, bucketKey(in.Bucket))
 		c.guard(meta.Absent, liveKey(row.id)) // the sequence may have come round
 		c.set(bucketKey(in.Bucket), row.encode())
-		c.set(liveKey(row.id), []byte(in.Bucket))
+		c.set(liveKey(row.id), row.live(in.Bucket))
 		c.touch(userKey(user), owner) // so that the user cannot be deleted beside this
 		return c.done(), nil
 	})
@@ -282,7 +288,7 @@ func (b *Bucket) settle(ctx context.Context) error {
 		row := now.row
 		row.closing = false
 		c.set(bucketKey(b.name), row.encode())
-		c.set(liveKey(row.id), []byte(b.name))
+		c.set(liveKey(row.id), row.live(b.name))
 		return c.done(), nil
 	})
 	if err != nil {
@@ -306,7 +312,7 @@ func (b *Bucket) checkEmptyIn(snap meta.Snapshot) error {
 	for _, rows := range []struct {
 		kind byte
 		what string
-	}{{kindObject, "objects"}, {kindUpload, "unfinished uploads"}} {
+	}{{kindObject, "objects"}, {kindVersion, "versions of objects"}, {kindUpload, "unfinished uploads"}} {
 		prefix := numberKey(rows.kind, b.row.id)
 		found := false
 		err := snap.Walk(prefix, successor(prefix), func(meta.Row) ([]byte, bool) {

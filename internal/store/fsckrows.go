@@ -53,7 +53,7 @@ func (c *checker) expected() int {
 
 // kinds are all kinds of rows.
 var kinds = []byte{
-	kindBucket, kindLive, kindObject, kindUpload, kindData, kindPart, kindRef, kindGarbage, kindCounter, kindEpoch, kindUser,
+	kindBucket, kindLive, kindObject, kindVersion, kindUpload, kindData, kindPart, kindRef, kindGarbage, kindCounter, kindEpoch, kindUser,
 	kindKey, kindScrub, kindSetting, kindDomain, kindSeal,
 }
 
@@ -122,7 +122,7 @@ func (c *checker) bucket(r meta.Row) error {
 	if err != nil {
 		return err
 	}
-	if ok == b.closing || ok && string(live.Val) != name {
+	if ok == b.closing || ok && !bytes.Equal(live.Val, b.live(name)) {
 		c.repairable(livened(r, &b), fmt.Sprintf("made the live row of bucket %s agree with its bucket row", name))
 		return errors.New("bucket row and live row do not agree")
 	}
@@ -246,6 +246,9 @@ func (c *checker) object(r meta.Row) error {
 	bucket, err := bucketOf(r.Key)
 	if err != nil {
 		return err
+	}
+	if o.marker() {
+		c.problem("row %q: is a delete marker in the place of an object", r.Key)
 	}
 	c.report.Objects++
 	c.counts[string(counterKey(bucket, o.class, countObjects))]++

@@ -14,6 +14,7 @@ const (
 	kindBucket  = 'b' // b <bucket name>                         bucketRow
 	kindLive    = 'i' // i <bucket id>                           bucket name; there while the bucket takes writes
 	kindObject  = 'o' // o <bucket id> <object key>              objectRow
+	kindVersion = 'v' // v <bucket id> <escaped key> 00 00 <age>   objectRow of what is not current, or of the current delete marker
 	kindUpload  = 'u' // u <bucket id> <escaped key> 00 00 <ref> uploadRow
 	kindData    = 'd' // d <ref>                                 bytes of a small object
 	kindPart    = 'p' // p <ref of upload or object> <number>    partRow

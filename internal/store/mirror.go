@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -55,13 +56,14 @@ func (b *Bucket) MirrorOf(ctx context.Context, key string) (site string, err err
 // errTaken ends a write that was meant for a key without anything.
 var errTaken = errors.New("the key is not free")
 
-// absent demands that nothing is under a key.
+// absent demands that nothing is under a key, and no delete marker either.
 func (b *Bucket) absent(snap meta.Snapshot, key string) error {
-	_, ok, err := snap.Get(objectKey(b.row.id, key))
-	if ok && err == nil {
-		err = errTaken
+	for _, k := range [][]byte{objectKey(b.row.id, key), markerKey(b.row.id, key)} {
+		if _, ok, err := snap.Get(k); ok || err != nil {
+			return cmp.Or(err, errTaken)
+		}
 	}
-	return err
+	return nil
 }
 
 // Adopt stores what the mirror sends of a missing object, all of it or nothing, and returns its ETag. What somebody has written under the

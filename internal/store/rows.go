@@ -136,6 +136,7 @@ type objectRow struct {
 
 	appendable bool
 	pieces     int // appends that brought bytes
+	versionFields
 	headers
 }
 
@@ -154,6 +155,7 @@ func (o *objectRow) encode() []byte {
 	b = appendBool(b, 8, o.inline)
 	b = appendBool(b, 9, o.appendable)
 	b = appendUint(b, 10, uint64(o.pieces))
+	b = o.appendVersion(b)
 	return o.headers.append(b)
 }
 
@@ -181,6 +183,8 @@ func decodeObject(b []byte) (o objectRow, err error) {
 			o.appendable = s.num == 1
 		case 10:
 			o.pieces = int(min(s.num, maxExtents))
+		case 11, 12, 13:
+			o.scanVersion(s)
 		default:
 			o.scan(s)
 		}
@@ -304,7 +308,8 @@ type bucketRow struct {
 	grants  []grant
 	set     settings // which have a row
 
-	suspended bool // by the operator
+	suspended  bool // by the operator
+	versioning versioning
 }
 
 func (r *bucketRow) encode() []byte {
@@ -317,6 +322,7 @@ func (r *bucketRow) encode() []byte {
 		b = appendItem(b, 6, g.permission+"\x00"+g.user)
 	}
 	b = appendUint(b, 7, uint64(r.set))
+	b = appendUint(b, 8, uint64(r.versioning))
 	return appendBool(b, 9, r.suspended)
 }
 
@@ -346,6 +352,8 @@ func decodeBucket(b []byte) (r bucketRow, err error) {
 			}
 		case 9:
 			r.suspended = s.num == 1
+		case 8:
+			s.versioning(&r.versioning)
 		default:
 			s.unknown()
 		}

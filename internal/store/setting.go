@@ -23,14 +23,14 @@ const (
 	settingLifecycle
 	settingNotification
 	settingReplication
-	settingVersioning
+	_ // 9 is none: the state of versioning is in the bucket's row, since every write needs it
 	settingWebsite
 	settingEnd
 )
 
 var settingNames = [settingEnd]string{
 	"", "CORS setting", "policy", "mirror", "logging setting", "list of domains", "lifecycle", "notification setting",
-	"replication setting", "versioning state", "website",
+	"replication setting", "", "website",
 }
 
 func (s setting) String() string { return settingNames[s] }
@@ -100,7 +100,7 @@ func settingOf(k []byte) (bucket uint64, s setting, err error) {
 // change makes a change of the bucket's row, and of settings. alter alters the row, and adds what else is to be; it is called again
 // if somebody was faster.
 func (b *Bucket) change(ctx context.Context, alter func(snap meta.Snapshot, row *bucketRow, c *change) error) error {
-	return b.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
+	return b.write(ctx, func(snap *view) (*meta.Change, error) {
 		now, err := b.store.bucketIn(snap, b.name)
 		if err != nil {
 			return nil, err

@@ -579,7 +579,7 @@ func (out *PostObjectOutput) read(res *Response) error {
 // GetBucketStatistics tells how much a bucket holds.
 //
 // Tells the number of objects in a bucket and their size, exact at the moment of the
-// request.
+// request. Every version counts, and every delete marker as an object without bytes.
 func (c *Client) GetBucketStatistics(ctx context.Context, in *GetBucketStatisticsInput) (*GetBucketStatisticsOutput, error) {
 	req, err := in.request()
 	if err != nil {
@@ -1835,7 +1835,9 @@ func (out *CopyObjectOutput) read(res *Response) error {
 //
 // Gives an object another key, in the same bucket or in another one of the zone. The
 // source is gone when the target is there, in one step. Content, metadata, storage class
-// and encryption stay as they are. An object that was at the target is replaced.
+// and encryption stay as they are. An object that was at the target is replaced. In a
+// bucket that had versioning enabled a delete marker takes the place of the source, whose
+// versions stay; older versions cannot be moved.
 func (c *Client) MoveObject(ctx context.Context, in *MoveObjectInput) (*MoveObjectOutput, error) {
 	req, err := in.request()
 	if err != nil {
@@ -2135,7 +2137,8 @@ func (out *OptionsObjectOutput) read(res *Response) error {
 //
 // Adds the body to the end of an appendable object. The first append, at position 0,
 // creates the object and fixes its media type and storage class; its body may be empty.
-// One append has at most 5 GiB. Append knows no encryption.
+// One append has at most 5 GiB. Append knows no encryption. With versioning the first
+// append makes a version, and those that follow change it.
 func (c *Client) AppendObject(ctx context.Context, in *AppendObjectInput) (*AppendObjectOutput, error) {
 	req, err := in.request()
 	if err != nil {

@@ -1197,7 +1197,8 @@ type GetObjectOutput struct {
 	// Version that this request wrote, read or removed. Absent in a bucket that never had
 	// versioning enabled.
 	VersionID string `json:"-"`
-	// Only sent as "true", when the version in question is a delete marker.
+	// Only sent as "true", when the version in question is a delete marker; also with the
+	// error of a read that meets one.
 	DeleteMarker bool `json:"-"`
 	// Algorithm the object is encrypted with. Absent when it is not encrypted.
 	EncryptionCustomerAlgorithm string `json:"-"`
@@ -1285,7 +1286,8 @@ type HeadObjectOutput struct {
 	// Version that this request wrote, read or removed. Absent in a bucket that never had
 	// versioning enabled.
 	VersionID string `json:"-"`
-	// Only sent as "true", when the version in question is a delete marker.
+	// Only sent as "true", when the version in question is a delete marker; also with the
+	// error of a read that meets one.
 	DeleteMarker bool `json:"-"`
 	// Algorithm the object is encrypted with. Absent when it is not encrypted.
 	EncryptionCustomerAlgorithm string `json:"-"`
@@ -1318,7 +1320,8 @@ type DeleteObjectOutput struct {
 	// Version that this request wrote, read or removed. Absent in a bucket that never had
 	// versioning enabled.
 	VersionID string `json:"-"`
-	// Only sent as "true", when the version in question is a delete marker.
+	// Only sent as "true", when the version in question is a delete marker; also with the
+	// error of a read that meets one.
 	DeleteMarker bool `json:"-"`
 }
 
