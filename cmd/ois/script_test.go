@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +17,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	ois "github.com/oisproject/ois/sdk/go"
+	"github.com/oisproject/ois/sdk/go/api"
 )
 
 // TestScripts runs the scripts in testdata/script. Besides the commands of testscript they have:
@@ -25,6 +28,8 @@ import (
 //	keys                       sets $ID and $SECRET to the key pair that was printed last
 //	[!] put URL BUCKET KEY FILE    makes the bucket if need be and puts the file, signed with $ID and $SECRET
 //	[!] get URL BUCKET KEY FILE    compares the object with the file
+//	[!] publish URL BUCKET DOMAIN   opens the bucket to all readers and binds the domain to it as a website
+//	visit URL HOST PATH STATUS [FILE]  asks for a page, which must have that status, and be that of the file
 //	damage PATTERN             changes a byte in the middle of each file that matches
 //	fill FILE SIZE             makes a file of so many bytes
 //	mode MODE FILE…            wants the files to have these permissions
@@ -39,7 +44,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"status": status, "serve": serveCmd, "end": endCmd, "keys": keysCmd, "put": putCmd, "get": getCmd, "damage": damageCmd, "fill": fillCmd, "mode": modeCmd,
+			"status": status, "serve": serveCmd, "end": endCmd, "keys": keysCmd, "put": putCmd, "get": getCmd, "publish": publishCmd, "visit": visitCmd, "damage": damageCmd, "fill": fillCmd, "mode": modeCmd,
 		},
 	})
 }
@@ -161,6 +166,34 @@ func getCmd(ts *testscript.TestScript, neg bool, args []string) {
 	report(ts, neg, err)
 	if err == nil && string(text) != ts.ReadFile(args[3]) {
 		ts.Fatalf("%s/%s is %q; want %q", args[1], args[2], text, ts.ReadFile(args[3]))
+	}
+}
+
+func publishCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: publish URL BUCKET DOMAIN")
+	}
+	ctx := context.Background()
+	c := client(ts, args[0])
+	ts.Check(c.Bucket(args[1], "").SetACL(ctx, ois.GrantAll("READ")))
+	_, err := c.API().PutBucketCNAME(ctx, &api.PutBucketCNAMEInput{Bucket: args[1], Domain: args[2], Type: "website"})
+	report(ts, neg, err)
+}
+
+func visitCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 4 || len(args) > 5 {
+		ts.Fatalf("usage: visit URL HOST PATH STATUS [FILE]")
+	}
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, args[0]+args[2], http.NoBody)
+	ts.Check(err)
+	r.Host = args[1]
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	ts.Check(err)
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	if strconv.Itoa(resp.StatusCode) != args[3] || len(args) == 5 && string(text) != ts.ReadFile(args[4]) {
+		ts.Fatalf("%s at %s: %s\n%s", args[2], args[1], resp.Status, text)
 	}
 }
 

@@ -37,6 +37,10 @@ var kinds = map[string]error{
 	"user_exists":    store.ErrUserExists,
 	"user_in_use":    store.ErrUserInUse,
 	"key_not_exist":  store.ErrKeyNotExist,
+
+	"no_website":       ErrNoWebsite,
+	"bucket_not_exist": store.ErrBucketNotExist,
+	"sealed":           store.ErrSealed,
 }
 
 // Handler answers on the socket for s.
@@ -60,6 +64,7 @@ func Handler(s Service) http.Handler {
 	mux.Handle("DELETE "+pathKeys, answer(func(r *http.Request) (any, error) {
 		return nil, s.DeleteKey(r.Context(), r.URL.Query().Get(paramID))
 	}))
+	handleWebsites(mux, s)
 	mux.Handle("GET "+pathEndpoint, answer(func(r *http.Request) (any, error) {
 		return s.Endpoint(r.Context())
 	}))
@@ -69,6 +74,7 @@ func Handler(s Service) http.Handler {
 	mux.Handle("POST "+pathBackup, answer(func(r *http.Request) (any, error) {
 		return s.Backup(r.Context(), r.URL.Query().Get(paramDir))
 	}))
+	handleSuspend(mux, s)
 	return mux
 }
 

@@ -110,7 +110,7 @@ func setRules(t *testing.T, s *store.Store, rules ...op.Notification) *store.Buc
 
 func put(t *testing.T, b *store.Bucket, key string) {
 	t.Helper()
-	ctx := store.WithOrigin(t.Context(), &store.Origin{User: "usr-1", Request: "req-1"})
+	ctx := store.WithCause(t.Context(), &store.Cause{User: "usr-1", Request: "req-1"})
 	if _, err := b.PutObject(ctx, &op.PutObjectInput{Key: key, Body: strings.NewReader("hello"), ContentLength: 5}); err != nil {
 		t.Fatal(err)
 	}
@@ -167,8 +167,7 @@ func TestEachEventIsTold(t *testing.T) {
 			} else {
 				_, err = b.UploadMultipart(t.Context(), &op.UploadMultipartInput{Key: "big", UploadID: up.UploadID, Body: strings.NewReader("x"), ContentLength: 1})
 				if err == nil {
-					ctx := store.WithOrigin(t.Context(), &store.Origin{Event: store.EventComplete})
-					_, err = b.CompleteMultipartUpload(ctx, &op.CompleteMultipartUploadInput{Key: "big", UploadID: up.UploadID, ObjectParts: []op.CompletedPart{{}}})
+					_, err = b.CompleteMultipartUpload(t.Context(), &op.CompleteMultipartUploadInput{Key: "big", UploadID: up.UploadID, ObjectParts: []op.CompletedPart{{}}})
 				}
 			}
 			if err != nil {

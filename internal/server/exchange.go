@@ -35,16 +35,22 @@ type exchange struct {
 	path, rawQuery string // as sent
 	query          wire.Query
 	address        wire.Address
+	domain         bool // the host is a domain that is bound to the bucket
+	site           bool // and shows it as a website
 	operation      op.ID
 	caller         access.Caller
 	bucket         *store.Bucket  // nil where there is none
 	source         *source        // of a copy or move
 	replica        *store.Replica // of a request of another zone
+
+	form   *op.PostObjectInput // nil but for PostObject
+	backTo *wire.Redirect      // where the form sends the browser, nil if nowhere
 }
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{Server: s, r: r, id: requestID(), start: time.Now()}
+	s.figures.underWay.Add(1)
 	x.w.begin(w)
 	x.body.begin(w, r)
 	defer x.end()
@@ -65,9 +71,13 @@ func requestID() string {
 
 // serve is the road of a request. Nothing of its body is read before the caller is
 // known and allowed to send it: who sends "Expect: 100-continue" gets the error instead.
+// Only of a form the fields are read, which say who sends it.
 func (x *exchange) serve() error {
 	if err := x.locate(); err != nil {
 		return err
+	}
+	if x.site && x.r.Method != http.MethodOptions {
+		return x.serveSite()
 	}
 	if x.asksHealth() {
 		return x.health()
@@ -96,8 +106,11 @@ func (x *exchange) serve() error {
 
 // locate finds out what the request line and the host select.
 func (x *exchange) locate() (err error) {
+	if x.r.Method == http.MethodConnect {
+		return fault.Newf(fault.AccessDenied, "CONNECT asks for a proxy, which this server is not")
+	}
 	x.path, x.rawQuery = signature.SplitTarget(x.r.RequestURI)
-	if x.address, err = x.hosts.Resolve(x.r.Host, x.path); err != nil {
+	if x.address, err = x.resolve(); err != nil || x.site {
 		return err
 	}
 	x.query, err = wire.ParseQuery(x.rawQuery)
@@ -110,6 +123,9 @@ func (x *exchange) route() (err error) {
 }
 
 func (x *exchange) authenticate() (err error) {
+	if x.operation == op.OptionsObject && x.r.Header["Authorization"] == nil {
+		return nil // its query is that of the request which is to come, signature and all
+	}
 	m := signature.Message{Method: x.r.Method, Path: x.path, Query: x.rawQuery, Header: x.r.Header}
 	if x.address.Virtual {
 		m.Bucket = x.address.Bucket
@@ -149,17 +165,10 @@ func (x *exchange) authenticateLabel(m signature.Message, err error) error {
 func (x *exchange) context() context.Context {
 	ctx := x.r.Context()
 	if x.replica != nil || x.bucket != nil && x.bucket.Tells() || x.source != nil && x.source.bucket.Tells() {
-		o := &store.Origin{Event: events[x.operation], User: x.caller.UserID, Request: x.id, Replica: x.replica}
-		ctx = store.WithOrigin(ctx, o)
+		o := &store.Cause{User: x.caller.UserID, Request: x.id, Replica: x.replica}
+		ctx = store.WithCause(ctx, o)
 	}
 	return ctx
-}
-
-// events are what operations do, where it cannot be seen from what they change.
-var events = map[op.ID]string{
-	op.CompleteMultipartUpload: store.EventComplete,
-	op.DeleteObject:            store.EventDelete,
-	op.DeleteMultipleObjects:   store.EventDelete,
 }
 
 // fail answers with an error. If an answer has begun it cannot be taken back: the
@@ -173,6 +182,14 @@ func (x *exchange) fail(err error) {
 		panic(http.ErrAbortHandler)
 	}
 	x.body.giveUp()
+	if x.backTo != nil {
+		x.failForm(err)
+		return
+	}
+	if x.site {
+		x.failSite(err)
+		return
+	}
 	wire.WriteError(&x.w, x.r.Method, x.id, err)
 }
 
@@ -188,7 +205,9 @@ func (x *exchange) end() {
 			p = nil
 		}
 	}
-	x.logLine(p != nil)
+	took := time.Since(x.start)
+	x.count(took)
+	x.logLine(took, p != nil)
 	if p != nil {
 		panic(http.ErrAbortHandler)
 	}

@@ -29,7 +29,7 @@ func (b *Bucket) CopyObject(ctx context.Context, src *Object, in *op.CopyObjectI
 	if err := b.store.admit(); err != nil {
 		return nil, err
 	}
-	err = b.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
+	err = b.write(ctx, func(snap *view) (*meta.Change, error) {
 		var c change
 		if err := c.stillThere(snap, src); err != nil {
 			return nil, err
@@ -46,7 +46,7 @@ func (b *Bucket) CopyObject(ctx context.Context, src *Object, in *op.CopyObjectI
 	if err != nil {
 		return nil, err
 	}
-	return &op.CopyObjectOutput{ETag: quote(row.etag)}, nil
+	return &op.CopyObjectOutput{ETag: quote(row.etag), VersionID: row.told()}, nil
 }
 
 // copyRow decides what the copy into a bucket keeps of its source and takes from the request.
@@ -77,31 +77,42 @@ func copyRow(src *Object, target uint64, in *op.CopyObjectInput) (objectRow, err
 	return row, fault.Newf(fault.InvalidArgument, "x-qs-metadata-directive %q is unknown; allowed: COPY, REPLACE", in.MetadataDirective)
 }
 
-// MoveObject gives src another key, in this bucket or in another. Nothing is copied and everything is kept.
+// MoveObject gives src another key, in this bucket or in another. No byte is moved and everything is kept. From a bucket with versioning
+// src goes as DeleteObject lets it go: a delete marker takes its place.
 func (b *Bucket) MoveObject(ctx context.Context, src *Object, in *op.MoveObjectInput) (*op.MoveObjectOutput, error) {
 	if err := checkKey(in.Key); err != nil {
 		return nil, err
 	}
+	if src.at[0] != kindObject {
+		return nil, fault.Newf(fault.InvalidArgument, "a move takes the current version of an object; an older one can be copied")
+	}
 	row := src.row
 	self := src.bucket.row.id == b.row.id && src.key == in.Key
-	err := b.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
+	err := b.write(ctx, func(snap *view) (*meta.Change, error) {
 		var c change
 		if err := c.stillThere(snap, src); err != nil {
 			return nil, err
 		}
+		row = src.row
 		row.modified = b.store.now()
-		if self {
-			c.guard(meta.Live, liveKey(b.row.id))
+		from, err := snap.of(src.bucket, b)
+		if err != nil {
+			return nil, err
+		}
+		switch versioned := from.live.versioning != unversioned; {
+		case versioned: // the old key keeps its version
+			err = c.leave(from, src, &row, self)
+		case self:
+			c.still(liveKey(b.row.id), snap.live.rev)
 			c.set(objectKey(b.row.id, in.Key), row.encode())
 			return c.done(), nil
+		default:
+			c.drop(objectKey(src.bucket.row.id, src.key))
+			c.count(src.bucket.row.id, row.class, row.size, -1)
+			c.still(liveKey(src.bucket.row.id), from.live.rev)
 		}
-		c.drop(objectKey(src.bucket.row.id, src.key))
-		c.count(src.bucket.row.id, row.class, row.size, -1)
-		if src.bucket.row.id != b.row.id {
-			if err := src.bucket.checkLive(snap); err != nil {
-				return nil, err
-			}
-			c.guard(meta.Live, liveKey(src.bucket.row.id))
+		if err != nil {
+			return nil, err
 		}
 		if err := c.replace(snap, b.row.id, in.Key, &row); err != nil {
 			return nil, err
@@ -111,21 +122,30 @@ func (b *Bucket) MoveObject(ctx context.Context, src *Object, in *op.MoveObjectI
 	if err != nil {
 		return nil, err
 	}
-	return &op.MoveObjectOutput{ETag: quote(row.etag)}, nil
+	return &op.MoveObjectOutput{ETag: quote(row.etag), VersionID: row.told()}, nil
+}
+
+// leave makes row refer to the bytes of src, and deletes src unless the row takes its place.
+func (c *change) leave(snap *view, src *Object, row *objectRow, stays bool) error {
+	row.ref = snap.store.newRef()
+	if err := c.share(snap, snap.store, src, row); err != nil || stays {
+		return err
+	}
+	_, err := c.remove(snap, src.bucket.row.id, src.key)
+	return err
 }
 
 // stillThere demands that src is what it was when it was looked up, so that its
 // blobs are alive when the change happens.
 func (c *change) stillThere(snap meta.Snapshot, src *Object) error {
-	k := objectKey(src.bucket.row.id, src.key)
-	row, ok, err := snap.Get(k)
+	row, ok, err := snap.Get(src.at)
 	if err != nil {
 		return err
 	}
 	if !ok || row.Rev != src.rev {
 		return fmt.Errorf("copy %s/%q: %w", src.bucket.name, src.key, ErrSourceChanged)
 	}
-	c.unchanged(k, row, true)
+	c.unchanged(src.at, row, true)
 	return nil
 }
 

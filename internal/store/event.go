@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -22,9 +23,8 @@ const (
 	EventAbort    = "abort_multipart"
 )
 
-// An Origin tells what a change comes from. The zero Origin is the store itself.
-type Origin struct {
-	Event   string // what the request does, where that is more than can be seen from the change
+// A Cause tells what a change comes from. The zero Cause is the store itself.
+type Cause struct {
 	User    string // id of who asked
 	Request string // id of the request
 
@@ -41,18 +41,20 @@ type Replica struct {
 	Modified time.Time
 }
 
-type originKey struct{}
+type causeKey struct{}
 
-// WithOrigin returns a context for the changes that come from o.
-func WithOrigin(ctx context.Context, o *Origin) context.Context {
-	return context.WithValue(ctx, originKey{}, o)
+// WithCause returns a context for the changes that come from o.
+func WithCause(ctx context.Context, o *Cause) context.Context {
+	return context.WithValue(ctx, causeKey{}, o)
 }
 
-func originOf(ctx context.Context) *Origin {
-	if o, ok := ctx.Value(originKey{}).(*Origin); ok {
+var noCause Cause
+
+func causeOf(ctx context.Context) *Cause {
+	if o, ok := ctx.Value(causeKey{}).(*Cause); ok {
 		return o
 	}
-	return &Origin{}
+	return &noCause
 }
 
 // keep gives a row what a replica has from its source.
@@ -71,7 +73,7 @@ func (r *Replica) keep(row *objectRow) {
 // apart puts the bytes of a small replica whose ETag is not their MD5 where other objects with such an ETag have theirs: beside a row,
 // the ETag is what they are checked against.
 func (s *Store) apart(ctx context.Context, small *body) (*body, error) {
-	r := originOf(ctx).Replica
+	r := causeOf(ctx).Replica
 	if r == nil || r.ETag == "" || r.ETag == small.md5 || len(small.inline) == 0 {
 		return small, nil
 	}
@@ -84,26 +86,45 @@ func (s *Store) apart(ctx context.Context, small *body) (*body, error) {
 }
 
 // Tells reports whether the bucket tells others what happens to its objects.
-func (b *Bucket) Tells() bool {
-	return b.row.set.has(settingNotification) || b.row.set.has(settingReplication)
-}
+func (b *Bucket) Tells() bool { return b.row.set.tells() }
 
-// tell adds to a change of objects what the buckets are to tell others: it is remembered exactly if the change happens.
-func (b *Bucket) tell(ctx context.Context, snap meta.Snapshot, c *meta.Change) error {
-	t := teller{ctx: ctx, snap: snap, b: b, c: c}
-	sets, drops := c.Sets, c.Drops // without what is added
-	for _, kv := range sets {
-		if kv.Key[0] == kindObject {
-			if err := t.written(kv); err != nil {
-				return err
-			}
+func (all settings) tells() bool { return all.has(settingNotification) || all.has(settingReplication) }
+
+// tell adds to a change of objects what the buckets are to tell others: it is remembered exactly if the change happens. What happens to
+// an object is read from the rows of the change, so that no operation has to say it:
+//
+//   - An object row that is set is a new object, unless it was an older version until now.
+//   - An object row that goes, or is such an older version, was deleted. So was what a new delete marker covers.
+//   - An upload row that goes is the end of an upload: it has become an object if a row of one is set, and was aborted if not.
+//
+// Older versions come and go without a word, and so do delete markers that are erased: nothing is created or deleted by that.
+func (b *Bucket) tell(ctx context.Context, v *view, c *meta.Change) (err error) {
+	if v.live.tells != b.Tells() { // it was set since b was looked up
+		if b, err = b.store.bucketIn(v, b.name); err != nil {
+			return err
 		}
 	}
-	for _, k := range drops {
-		if k[0] == kindObject || k[0] == kindUpload {
-			if err := t.dropped(k); err != nil {
-				return err
-			}
+	t := teller{ctx: ctx, snap: v, own: b, c: c, sets: c.Sets, drops: c.Drops}
+	for _, kv := range t.sets {
+		switch kv.Key[0] {
+		case kindObject:
+			err = t.written(kv)
+		case kindVersion:
+			err = t.marked(kv)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, k := range t.drops {
+		switch k[0] {
+		case kindObject:
+			err = t.dropped(k)
+		case kindUpload:
+			err = t.ended(k)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -112,54 +133,101 @@ func (b *Bucket) tell(ctx context.Context, snap meta.Snapshot, c *meta.Change) e
 // A teller goes through a change.
 type teller struct {
 	ctx   context.Context
-	snap  meta.Snapshot
-	b     *Bucket
+	snap  *view
+	own   *Bucket // that is written to
 	c     *meta.Change
+	sets  []meta.KV // of the change, without what is added
+	drops [][]byte
 	rules []op.Notification // of the bucket they were read for
 	of    *Bucket
 }
 
+// written tells of an object row that is set.
 func (t *teller) written(kv meta.KV) error {
-	b, err := t.bucket(kv.Key)
-	if b == nil || err != nil || !b.Tells() {
+	b, err := t.listening(kv.Key)
+	if b == nil || err != nil {
 		return err
 	}
 	row, err := decodeObject(kv.Val)
 	if err != nil {
 		return err
 	}
-	e := Event{Type: EventCreate, Key: string(kv.Key[9:]), ETag: row.etag, Size: row.size}
-	if from := originOf(t.ctx).Event; from == EventComplete || from == EventDelete { // who deletes a version may bring back another
-		e.Type = from
+	key := string(kv.Key[9:])
+	switch {
+	case !t.wasOlder(b, key, &row):
+		e := Event{Type: EventCreate, Key: key, ETag: row.etag, Size: row.size}
+		if slices.ContainsFunc(t.drops, func(k []byte) bool { return k[0] == kindUpload }) {
+			e.Type = EventComplete
+		}
+		return t.happened(b, e)
+	case t.drop(markerKey(b.row.id, key)):
+		return nil // it was deleted, and is here again
 	}
-	return t.happened(b, e)
+	return t.happened(b, Event{Type: EventDelete, Key: key}) // the version that was above it
 }
 
-func (t *teller) dropped(key []byte) error {
-	b, err := t.bucket(key)
-	if b == nil || err != nil || !b.Tells() {
+// marked tells of the row of a version that is set, if it is a new delete marker. Where it covers an object, the row of that goes and
+// says it.
+func (t *teller) marked(kv meta.KV) error {
+	b, err := t.listening(kv.Key)
+	if b == nil || err != nil {
 		return err
 	}
-	if key[0] == kindObject {
-		return t.happened(b, Event{Type: EventDelete, Key: string(key[9:])})
+	key, number, err := splitVersionKey(kv.Key)
+	if err != nil || number != math.MaxUint64 {
+		return err
 	}
-	if originOf(t.ctx).Event == EventComplete {
-		return nil // the upload has become an object
+	row, err := decodeObject(kv.Val)
+	if err != nil || t.wasOlder(b, key, &row) || t.drop(objectKey(b.row.id, key)) {
+		return err
 	}
-	name, _, err := splitUploadKey(key)
+	return t.happened(b, Event{Type: EventDelete, Key: key})
+}
+
+// dropped tells of an object row that goes.
+func (t *teller) dropped(k []byte) error {
+	b, err := t.listening(k)
+	if b == nil || err != nil {
+		return err
+	}
+	return t.happened(b, Event{Type: EventDelete, Key: string(k[9:])})
+}
+
+// ended tells of an upload that ends without an object.
+func (t *teller) ended(k []byte) error {
+	b, err := t.listening(k)
+	if b == nil || err != nil || slices.ContainsFunc(t.sets, func(kv meta.KV) bool { return kv.Key[0] == kindObject }) {
+		return err
+	}
+	key, _, err := splitUploadKey(k)
 	if err != nil {
 		return err
 	}
-	return t.happened(b, Event{Type: EventAbort, Key: name})
+	return t.happened(b, Event{Type: EventAbort, Key: key})
 }
 
-// bucket returns whose row has that key: that of the change, or the one that an object is moved out of; nil if there is none.
-func (t *teller) bucket(key []byte) (*Bucket, error) {
+// wasOlder reports whether what is current after the change was an older version before.
+func (t *teller) wasOlder(b *Bucket, key string, row *objectRow) bool {
+	return t.drop(versionKey(b.row.id, key, row.number))
+}
+
+// drop reports whether the change drops a row.
+func (t *teller) drop(key []byte) bool {
+	return slices.ContainsFunc(t.drops, func(k []byte) bool { return bytes.Equal(k, key) })
+}
+
+// listening returns whose row has that key, nil if nobody wants to know: the bucket that is written to, or the one that an object is
+// moved out of.
+func (t *teller) listening(key []byte) (*Bucket, error) {
 	id, err := bucketOf(key)
-	if err != nil || id == t.b.row.id {
-		return t.b, err
+	b := t.own
+	if err == nil && id != b.row.id {
+		b, err = b.store.bucketByID(t.snap, id)
 	}
-	return t.b.store.bucketByID(t.snap, id)
+	if err != nil || b == nil || !b.Tells() {
+		return nil, err
+	}
+	return b, nil
 }
 
 // bucketByID looks a living bucket up by its id; nil if there is none.
@@ -168,19 +236,20 @@ func (s *Store) bucketByID(snap meta.Snapshot, id uint64) (*Bucket, error) {
 	if !ok || err != nil {
 		return nil, err
 	}
-	return s.bucketIn(snap, string(live.Val))
+	name, _, _ := bytes.Cut(live.Val, []byte{0})
+	return s.bucketIn(snap, string(name))
 }
 
 // happened notes an event for each rule that asks for it, and the key for replication.
 func (t *teller) happened(b *Bucket, e Event) error {
-	o := originOf(t.ctx)
+	o := causeOf(t.ctx)
 	if b.row.set.has(settingReplication) && o.Replica == nil && e.Type != EventAbort {
 		t.c.Sets = append(t.c.Sets, meta.KV{Key: replicaKey(b.row.id, e.Key), Val: (&replicaRow{since: b.store.now()}).encode()})
 	}
 	if !b.row.set.has(settingNotification) || o.Quiet {
 		return nil
 	}
-	if t.of != b {
+	if t.of == nil || t.of.row.id != b.row.id {
 		doc, err := b.notifications(t.snap)
 		if err != nil {
 			return err

@@ -30,6 +30,8 @@ func (c *checker) singles(ctx context.Context) error {
 		{kindSetting, c.setting},
 		{kindEvent, c.event},
 		{kindReplica, c.replica},
+		{kindDomain, c.domain},
+		{kindSeal, c.seal},
 	} {
 		if err := c.walk(ctx, rows.kind, rows.check); err != nil {
 			return err
@@ -53,8 +55,8 @@ func (c *checker) expected() int {
 
 // kinds are all kinds of rows.
 var kinds = []byte{
-	kindBucket, kindLive, kindObject, kindUpload, kindData, kindPart, kindRef, kindGarbage, kindCounter, kindEpoch, kindUser,
-	kindKey, kindScrub, kindSetting, kindEvent, kindReplica,
+	kindBucket, kindLive, kindObject, kindVersion, kindUpload, kindData, kindPart, kindRef, kindGarbage, kindCounter, kindEpoch, kindUser,
+	kindKey, kindScrub, kindSetting, kindDomain, kindSeal, kindEvent, kindReplica,
 }
 
 // strangers finds rows of no kind.
@@ -113,7 +115,10 @@ func (c *checker) key(r meta.Row) error {
 		return err
 	}
 	_, ok, err := c.snap.Get(userKey(k.user))
-	if ok || err != nil {
+	if ok && err == nil {
+		return c.sealedSecret(string(r.Key[1:]), &k)
+	}
+	if err != nil {
 		return err
 	}
 	fix := dropped(r)
@@ -137,7 +142,7 @@ func (c *checker) bucket(r meta.Row) error {
 	if err != nil {
 		return err
 	}
-	if ok == b.closing || ok && string(live.Val) != name {
+	if ok == b.closing || ok && !bytes.Equal(live.Val, b.live(name)) {
 		c.repairable(livened(r, &b), fmt.Sprintf("made the live row of bucket %s agree with its bucket row", name))
 		return errors.New("bucket row and live row do not agree")
 	}
@@ -154,13 +159,18 @@ func (c *checker) settings(r meta.Row, b bucketRow) error {
 			errs = append(errs, err)
 			return
 		}
-		lost.set = lost.set.without(s)
 		errs = append(errs, fmt.Errorf("the %s is missing", s))
+		if s != settingCNAME || !c.lostDomains(r, &b) {
+			lost.set = lost.set.without(s)
+		}
 	})
 	if lost.set != b.set {
 		var fix change
 		fix.still(bytes.Clone(r.Key), r.Rev)
 		fix.set(bytes.Clone(r.Key), lost.encode())
+		if name := string(r.Key[1:]); !b.closing {
+			fix.set(liveKey(b.id), lost.live(name))
+		}
 		c.repairable(fix, fmt.Sprintf("noted that settings of bucket %s are lost; set them again", r.Key[1:]))
 	}
 	return errors.Join(errs...)
@@ -194,6 +204,9 @@ func (c *checker) setting(r meta.Row) error {
 	}
 	if !json.Valid(r.Val) {
 		return errors.New("is not JSON")
+	}
+	if s == settingCNAME {
+		return c.domains(r, id)
 	}
 	return nil
 }
@@ -256,6 +269,9 @@ func (c *checker) object(r meta.Row) error {
 	bucket, err := bucketOf(r.Key)
 	if err != nil {
 		return err
+	}
+	if o.marker() {
+		c.problem("row %q: is a delete marker in the place of an object", r.Key)
 	}
 	c.report.Objects++
 	c.counts[string(counterKey(bucket, o.class, countObjects))]++

@@ -14,6 +14,7 @@ const (
 	kindBucket  = 'b' // b <bucket name>                         bucketRow
 	kindLive    = 'i' // i <bucket id>                           bucket name; there while the bucket takes writes
 	kindObject  = 'o' // o <bucket id> <object key>              objectRow
+	kindVersion = 'v' // v <bucket id> <escaped key> 00 00 <age>   objectRow of what is not current, or of the current delete marker
 	kindUpload  = 'u' // u <bucket id> <escaped key> 00 00 <ref> uploadRow
 	kindData    = 'd' // d <ref>                                 bytes of a small object
 	kindPart    = 'p' // p <ref of upload or object> <number>    partRow
@@ -27,6 +28,8 @@ const (
 	kindSetting = 'm' // m <bucket id> <setting>                 what the owner has set, in JSON
 	kindEvent   = 'e' // e <bucket id> <escaped rule> 00 00 <ref> Event: what a rule of notification is to be told
 	kindReplica = 'q' // q <bucket id> <object key>              replicaRow: a copy elsewhere is not up to date
+	kindDomain  = 'n' // n <domain>                              domainRow
+	kindSeal    = 'y' // y                                       sealRow: how secrets are sealed
 )
 
 // A ref names one stored incarnation of an object, a part or an upload. It
@@ -179,6 +182,9 @@ func epochOf(k []byte) (uint32, error) {
 func userKey(id string) []byte { return append([]byte{kindUser}, id...) }
 
 func scrubKey() []byte { return []byte{kindScrub} }
+
+func domainKey(domain string) []byte { return append([]byte{kindDomain}, domain...) }
+func sealKey() []byte                { return []byte{kindSeal} }
 
 func accessKey(id string) []byte { return append([]byte{kindKey}, id...) }
 

@@ -40,7 +40,7 @@ func (b *Bucket) InitiateMultipartUpload(ctx context.Context, in *op.InitiateMul
 	}
 	id := b.store.newRef()
 	row.created = b.store.now()
-	err = b.write(ctx, func(meta.Snapshot) (*meta.Change, error) {
+	err = b.write(ctx, func(*view) (*meta.Change, error) {
 		var c change
 		c.guard(meta.Live, liveKey(b.row.id))
 		c.set(uploadKey(b.row.id, in.Key, id), row.encode())
@@ -104,7 +104,7 @@ func (b *Bucket) UploadMultipart(ctx context.Context, in *op.UploadMultipartInpu
 // putPart publishes a part whose bytes are durable; also adds what else must hold.
 func (b *Bucket) putPart(ctx context.Context, key string, id ref, number int64, part *partRow, also func(meta.Snapshot, *change) error) error {
 	at := partKey(id, uint32(number))
-	return b.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
+	return b.write(ctx, func(snap *view) (*meta.Change, error) {
 		_, upload, _, err := b.upload(snap, key, id.String())
 		if err != nil {
 			return nil, err
@@ -179,7 +179,7 @@ func (b *Bucket) ListMultipart(ctx context.Context, in *op.ListMultipartInput) (
 // AbortMultipartUpload ends an upload and gives its parts back. That it does
 // not exist is no error.
 func (b *Bucket) AbortMultipartUpload(ctx context.Context, in *op.AbortMultipartUploadInput) (*op.AbortMultipartUploadOutput, error) {
-	err := b.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
+	err := b.write(ctx, func(snap *view) (*meta.Change, error) {
 		id, at, _, err := b.upload(snap, in.Key, in.UploadID)
 		if fault.CodeOf(err) == fault.UploadNotExists {
 			return nil, nil
@@ -211,7 +211,7 @@ func (b *Bucket) CompleteMultipartUpload(ctx context.Context, in *op.CompleteMul
 		return nil, err
 	}
 	var row objectRow
-	err = b.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
+	err = b.write(ctx, func(snap *view) (*meta.Change, error) {
 		id, at, upload, err := b.upload(snap, in.Key, in.UploadID)
 		if err != nil {
 			return nil, err
@@ -226,7 +226,7 @@ func (b *Bucket) CompleteMultipartUpload(ctx context.Context, in *op.CompleteMul
 		a.unchanged(key, at, true)
 		a.drop(key)
 		row = a.object
-		originOf(ctx).Replica.keep(&row)
+		causeOf(ctx).Replica.keep(&row)
 		if err := a.replace(snap, b.row.id, in.Key, &row); err != nil {
 			return nil, err
 		}
@@ -235,7 +235,7 @@ func (b *Bucket) CompleteMultipartUpload(ctx context.Context, in *op.CompleteMul
 	if err != nil {
 		return nil, err
 	}
-	return &op.CompleteMultipartUploadOutput{ETag: quote(row.etag)}, nil
+	return &op.CompleteMultipartUploadOutput{ETag: quote(row.etag), VersionID: row.told()}, nil
 }
 
 func checkPartList(parts []op.CompletedPart) error {

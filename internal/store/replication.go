@@ -23,8 +23,20 @@ const backlogBatch = 500
 
 // PutBucketReplication replaces the replication rules of the bucket. Whether they are right has been checked before.
 func (b *Bucket) PutBucketReplication(ctx context.Context, in *op.PutBucketReplicationInput) (*op.PutBucketReplicationOutput, error) {
+	if err := b.store.admit(); err != nil {
+		return nil, err
+	}
 	doc := replicationDoc{Rules: in.Rules, Since: b.store.now()}
-	return &op.PutBucketReplicationOutput{}, b.putSetting(ctx, settingReplication, doc)
+	err := b.change(ctx, func(_ meta.Snapshot, row *bucketRow, c *change) error {
+		if err := row.checkUnversioned("replication"); err != nil {
+			return err
+		}
+		return row.put(c, settingReplication, doc)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &op.PutBucketReplicationOutput{}, nil
 }
 
 // GetBucketReplication returns the replication rules of the bucket, none if none were set.
@@ -217,7 +229,7 @@ func (b *Bucket) markBacklog(ctx context.Context) (n int64, err error) {
 // markSome marks the next objects with a prefix and returns the last of them, empty if there are no more.
 func (b *Bucket) markSome(ctx context.Context, prefix, after string) (last string, n int, err error) {
 	now := b.store.now()
-	err = b.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
+	err = b.write(ctx, func(snap *view) (*meta.Change, error) {
 		var c change
 		last, n = "", 0
 		lo := objectKey(b.row.id, prefix)

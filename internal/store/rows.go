@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -141,6 +142,7 @@ type objectRow struct {
 
 	appendable bool
 	pieces     int // appends that brought bytes
+	versionFields
 	headers
 }
 
@@ -159,6 +161,7 @@ func (o *objectRow) encode() []byte {
 	b = appendBool(b, 8, o.inline)
 	b = appendBool(b, 9, o.appendable)
 	b = appendUint(b, 10, uint64(o.pieces))
+	b = o.appendVersion(b)
 	return o.headers.append(b)
 }
 
@@ -186,6 +189,8 @@ func decodeObject(b []byte) (o objectRow, err error) {
 			o.appendable = s.num == 1
 		case 10:
 			o.pieces = int(min(s.num, maxExtents))
+		case 11, 12, 13:
+			o.scanVersion(s)
 		default:
 			o.scan(s)
 		}
@@ -308,6 +313,9 @@ type bucketRow struct {
 	closing bool // being deleted: it takes no writes
 	grants  []grant
 	set     settings // which have a row
+
+	suspended  bool // by the operator
+	versioning versioning
 }
 
 func (r *bucketRow) encode() []byte {
@@ -319,7 +327,9 @@ func (r *bucketRow) encode() []byte {
 	for _, g := range r.grants {
 		b = appendItem(b, 6, g.permission+"\x00"+g.user)
 	}
-	return appendUint(b, 7, uint64(r.set))
+	b = appendUint(b, 7, uint64(r.set))
+	b = appendUint(b, 8, uint64(r.versioning))
+	return appendBool(b, 9, r.suspended)
 }
 
 func decodeBucket(b []byte) (r bucketRow, err error) {
@@ -346,6 +356,10 @@ func decodeBucket(b []byte) (r bucketRow, err error) {
 			if r.set = settings(s.num); s.num >= 1<<settingEnd {
 				s.fail(errors.New("settings that are not known"))
 			}
+		case 9:
+			r.suspended = s.num == 1
+		case 8:
+			s.versioning(&r.versioning)
 		default:
 			s.unknown()
 		}
@@ -355,13 +369,15 @@ func decodeBucket(b []byte) (r bucketRow, err error) {
 
 // A userRow is a user. Its id is in the row's key.
 type userRow struct {
-	name    string
-	created time.Time
+	name     string
+	created  time.Time
+	standing Standing
 }
 
 func (u *userRow) encode() []byte {
 	b := appendText([]byte{recordVersion}, 1, u.name)
-	return appendUint(b, 4, uint64(u.created.UnixMilli()))
+	b = appendUint(b, 4, uint64(u.created.UnixMilli()))
+	return appendUint(b, 5, uint64(u.standing))
 }
 
 func decodeUser(b []byte) (u userRow, err error) {
@@ -372,6 +388,8 @@ func decodeUser(b []byte) (u userRow, err error) {
 			u.name = string(s.text)
 		case 4:
 			u.created = time.UnixMilli(int64(s.num))
+		case 5:
+			s.standing(&u.standing)
 		default:
 			s.unknown()
 		}
@@ -381,7 +399,8 @@ func decodeUser(b []byte) (u userRow, err error) {
 
 // A keyRow is an access key. Its id is in the row's key.
 type keyRow struct {
-	secret  string
+	secret  string // empty if it is sealed
+	sealed  []byte
 	user    string
 	created time.Time
 }
@@ -389,7 +408,8 @@ type keyRow struct {
 func (k *keyRow) encode() []byte {
 	b := appendText([]byte{recordVersion}, 1, k.secret)
 	b = appendText(b, 2, k.user)
-	return appendUint(b, 4, uint64(k.created.UnixMilli()))
+	b = appendUint(b, 4, uint64(k.created.UnixMilli()))
+	return appendText(b, 6, k.sealed)
 }
 
 func decodeKey(b []byte) (k keyRow, err error) {
@@ -402,6 +422,8 @@ func decodeKey(b []byte) (k keyRow, err error) {
 			k.user = string(s.text)
 		case 4:
 			k.created = time.UnixMilli(int64(s.num))
+		case 6:
+			k.sealed = bytes.Clone(s.text)
 		default:
 			s.unknown()
 		}

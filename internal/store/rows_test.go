@@ -9,6 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/oisproject/ois/internal/blob"
+	"github.com/oisproject/ois/internal/meta"
+	"github.com/oisproject/ois/internal/seal"
 )
 
 var fullHeaders = headers{
@@ -30,7 +32,7 @@ func roundTrip[T any](t *testing.T, row T, encoded []byte, decode func([]byte) (
 	if err != nil {
 		t.Fatalf("decode: %v", err)
 	}
-	if diff := cmp.Diff(row, got, cmp.AllowUnexported(headers{}, extent{}, objectRow{}, partRow{}, uploadRow{}, garbageRow{}, bucketRow{}, grant{}, userRow{}, keyRow{}, epochRow{})); diff != "" {
+	if diff := cmp.Diff(row, got, cmp.AllowUnexported(headers{}, extent{}, objectRow{}, partRow{}, uploadRow{}, garbageRow{}, bucketRow{}, grant{}, userRow{}, keyRow{}, epochRow{}, sealRow{}, versionFields{})); diff != "" {
 		t.Errorf("row changed on its way (-want +got):\n%s", diff)
 	}
 	for i := range encoded {
@@ -51,6 +53,8 @@ func TestRowsComeBackAsTheyWere(t *testing.T) {
 	roundTrip(t, o, o.encode(), decodeObject)
 	adopted := objectRow{ref: r, size: 1, modified: at, parts: true}
 	roundTrip(t, adopted, adopted.encode(), decodeObject)
+	old := objectRow{ref: r, size: 1, modified: at, versionFields: versionFields{number: 1 << 60, flags: flagNull | flagMarker, since: at}, headers: fullHeaders}
+	roundTrip(t, old, old.encode(), decodeObject)
 	p := partRow{ref: r, size: 12, etag: "abc", created: at, extents: someExtents}
 	roundTrip(t, p, p.encode(), decodePart)
 	u := uploadRow{created: at, class: standardIA, headers: fullHeaders}
@@ -58,11 +62,20 @@ func TestRowsComeBackAsTheyWere(t *testing.T) {
 	g := garbageRow{extents: someExtents, parts: true}
 	roundTrip(t, g, g.encode(), decodeGarbage)
 	b := bucketRow{id: 1<<32 | 5, owner: "usr-a", zone: "jn1a", created: at, closing: true, grants: []grant{{permission: "READ"}, {user: "usr-b", permission: "WRITE"}}}
+	b.suspended = true
+	roundTrip(t, b, b.encode(), decodeBucket)
+	b.set, b.versioning = b.set.with(settingCORS), suspended
 	roundTrip(t, b, b.encode(), decodeBucket)
 	w := userRow{name: "爱丽丝", created: at}
 	roundTrip(t, w, w.encode(), decodeUser)
 	k := keyRow{secret: "s", user: "usr-a", created: at}
 	roundTrip(t, k, k.encode(), decodeKey)
+	sealed := keyRow{sealed: []byte{1, 0, 2}, user: "usr-a", created: at}
+	roundTrip(t, sealed, sealed.encode(), decodeKey)
+	y := sealRow{key: seal.ID{1, 2, 3}}
+	roundTrip(t, y, y.encode(), decodeSeal)
+	suspended := userRow{name: "a", created: at, standing: Arrears}
+	roundTrip(t, suspended, suspended.encode(), decodeUser)
 	e := epochRow{swept: true}
 	roundTrip(t, e, e.encode(), decodeEpoch)
 }
@@ -133,7 +146,53 @@ func FuzzRows(f *testing.F) {
 		_, _ = decodeUser(data)
 		_, _ = decodeKey(data)
 		_, _ = decodeEpoch(data)
+		_, _ = decodeSeal(data)
 		_, _, _ = splitUploadKey(data)
+		_, _, _ = splitVersionKey(data)
+		_, _ = decodeLive(meta.Row{Val: data})
 		_, _ = holderOf(data)
+	})
+}
+
+func TestVersionKeysSortByKeyThenTheNewestFirst(t *testing.T) {
+	sorted := [][]byte{
+		markerKey(1, "a"), versionKey(1, "a", 1<<40|2), versionKey(1, "a", 1<<40|1), versionKey(1, "a", 1), versionKey(1, "a", 0),
+		markerKey(1, "a\x00"), versionKey(1, "a\x00", 0), versionKey(1, "a\x00\x00", 7), versionKey(1, "a\x00b", 7), versionKey(1, "a\x01", 7),
+		versionKey(1, "ab", 7), markerKey(2, "a"),
+	}
+	for i, k := range sorted {
+		if i > 0 && bytes.Compare(sorted[i-1], k) >= 0 {
+			t.Errorf("%q does not sort before %q", sorted[i-1], k)
+		}
+	}
+	for _, key := range []string{"a", "a\x00", "\x00\x01", "a\x00\x00b"} {
+		if got, n, err := splitVersionKey(versionKey(1, key, 42)); err != nil || got != key || n != 42 {
+			t.Errorf("the key of version 42 of %q is that of version %d of %q, %v", key, n, got, err)
+		}
+	}
+}
+
+func TestLiveRowsThatAreNone(t *testing.T) {
+	for _, val := range []string{"bucket\x00", "bucket\x00\x03", "bucket\x00\x01\x01"} {
+		if l, err := decodeLive(meta.Row{Val: []byte(val)}); err == nil {
+			t.Errorf("live row %q = %+v; want an error", val, l)
+		}
+	}
+}
+
+// FuzzVersionID reads ids as clients send them. One that names a version is the only one that does.
+func FuzzVersionID(f *testing.F) {
+	for _, id := range []string{"", "null", "AAAAAAAAAAA", "AAABAAAAAAU", "__________8", "AAABAAAAAAV", "AAABAAAAAAU="} {
+		f.Add(id)
+	}
+	f.Fuzz(func(t *testing.T, id string) {
+		name, ok := parseVersion(id)
+		if !ok {
+			return
+		}
+		v := versionFields{number: name.number}
+		if v.id() != id || !name.means(&v) {
+			t.Errorf("%q means %d, which is called %q", id, name.number, v.id())
+		}
 	})
 }

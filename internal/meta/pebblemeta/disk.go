@@ -4,9 +4,11 @@ import (
 	"io/fs"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	pvfs "github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/oisproject/ois/internal/metrics"
 	"github.com/oisproject/ois/internal/vfs"
 )
 
@@ -26,6 +28,7 @@ type disk struct {
 	vfs.FS
 	failure *failure
 	opened  atomic.Bool
+	syncs   metrics.Histogram     // of logs
 	aside   atomic.Pointer[aside] // of a backup under way; what is written there is none of the above
 }
 
@@ -66,7 +69,7 @@ func (d *disk) create(name string, call func() (vfs.File, error)) (vfs.File, err
 		}
 		return discard(name)
 	}
-	return &diskFile{File: f, disk: d, vital: isLog(name), ends: isLog(name) || isValues(name)}, nil
+	return &diskFile{File: f, disk: d, vital: isLog(name), ends: isLog(name) || isValues(name), log: isLog(name)}, nil
 }
 
 // discard returns a file that takes what is written, for nobody.
@@ -176,6 +179,7 @@ type diskFile struct {
 	disk  *disk
 	vital bool // every call is
 	ends  bool // those that finish the file are: its last write, syncs and Close
+	log   bool
 }
 
 // wholeBuffer is what Pebble's buffer of a file of values takes. A shorter write is the last one.
@@ -205,10 +209,21 @@ func (f *diskFile) WriteAt(p []byte, off int64) (n int, err error) {
 }
 
 // Sync implements vfs.File.
-func (f *diskFile) Sync() error { return f.disk.change(f.ends, f.File.Sync) }
+func (f *diskFile) Sync() error { return f.timed(f.File.Sync) }
 
 // SyncData implements vfs.File.
-func (f *diskFile) SyncData() error { return f.disk.change(f.ends, f.File.SyncData) }
+func (f *diskFile) SyncData() error { return f.timed(f.File.SyncData) }
+
+// timed is change for a sync: those of logs, for which writers wait, are counted.
+func (f *diskFile) timed(sync func() error) error {
+	if !f.log {
+		return f.disk.change(f.ends, sync)
+	}
+	began := time.Now()
+	err := f.disk.change(f.ends, sync)
+	f.disk.syncs.Observe(time.Since(began))
+	return err
+}
 
 // SyncTo implements vfs.File.
 func (f *diskFile) SyncTo(n int64) (fullSync bool, err error) {

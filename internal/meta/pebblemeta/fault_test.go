@@ -125,8 +125,8 @@ func TestUnfinishedValuesEndEngine(t *testing.T) {
 			if !failed.Load() {
 				t.Fatalf("no %s of a file of values was made", kind)
 			}
-			if p.fatal.Load() != 1 || !errors.Is(p.engine.Close(), errfs.ErrInjected) {
-				t.Errorf("run = %v, Fatal was called %d times, Close = %v; want one call, and the cause", err, p.fatal.Load(), p.engine.Close())
+			if p.fatal.Load() != 1 || !errors.Is(err, errfs.ErrInjected) {
+				t.Errorf("run = %v, Fatal was called %d times; want the cause, and one call", err, p.fatal.Load())
 			}
 			checkFault(t, kind, p, mem, err)
 		})

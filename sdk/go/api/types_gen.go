@@ -159,12 +159,15 @@ type PostObjectInput struct {
 	Signature string `json:"-"`
 	// Base64 of the policy.
 	Policy string `json:"-"`
-	// Media type of the object. Must equal the Content-Type of the file part.
+	// Media type of the object. Must equal the Content-Type of the file part, which is the
+	// type of the object if this field is absent.
 	ContentType string `json:"-"`
-	// Encoding of the names in the form, such as GBK or Big5.
+	// Encoding of the fields and of the name of the file, such as GBK or Big5. They are
+	// converted to UTF-8.
 	Charset string `json:"-"`
-	// Address that the browser is sent to afterwards, with status, code, message and
-	// request_id added to its query.
+	// Address that the browser is sent to afterwards, also after an error, with status, code,
+	// message and request_id added to its query. An absolute http or https URL of at most
+	// 2048 bytes.
 	Redirect string `json:"-"`
 	// Storage class of the object, in any letter case.
 	StorageClass string `json:"-"`
@@ -632,7 +635,7 @@ type PutBucketCNAMEInput struct {
 	Zone string `json:"-"`
 	// Name of the bucket.
 	Bucket string `json:"-"`
-	// The domain.
+	// The domain, a name of letters, digits and hyphens with a dot.
 	Domain string `json:"domain"`
 	// normal serves objects, website serves pages.
 	Type string `json:"type,omitempty"`
@@ -1194,7 +1197,8 @@ type GetObjectOutput struct {
 	// Version that this request wrote, read or removed. Absent in a bucket that never had
 	// versioning enabled.
 	VersionID string `json:"-"`
-	// Only sent as "true", when the version in question is a delete marker.
+	// Only sent as "true", when the version in question is a delete marker; also with the
+	// error of a read that meets one.
 	DeleteMarker bool `json:"-"`
 	// Algorithm the object is encrypted with. Absent when it is not encrypted.
 	EncryptionCustomerAlgorithm string `json:"-"`
@@ -1282,7 +1286,8 @@ type HeadObjectOutput struct {
 	// Version that this request wrote, read or removed. Absent in a bucket that never had
 	// versioning enabled.
 	VersionID string `json:"-"`
-	// Only sent as "true", when the version in question is a delete marker.
+	// Only sent as "true", when the version in question is a delete marker; also with the
+	// error of a read that meets one.
 	DeleteMarker bool `json:"-"`
 	// Algorithm the object is encrypted with. Absent when it is not encrypted.
 	EncryptionCustomerAlgorithm string `json:"-"`
@@ -1315,7 +1320,8 @@ type DeleteObjectOutput struct {
 	// Version that this request wrote, read or removed. Absent in a bucket that never had
 	// versioning enabled.
 	VersionID string `json:"-"`
-	// Only sent as "true", when the version in question is a delete marker.
+	// Only sent as "true", when the version in question is a delete marker; also with the
+	// error of a read that meets one.
 	DeleteMarker bool `json:"-"`
 }
 
