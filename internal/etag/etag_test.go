@@ -35,7 +35,7 @@ func TestIn(t *testing.T) {
 }
 
 func TestEmpty(t *testing.T) {
-	for list, want := range map[string]bool{"": true, " ,\t,": true, "*": false, `"a"`: false, `""`: false, ",a": false} {
+	for list, want := range map[string]bool{"": true, ", ,": true, "*": false, `"a"`: false, `""`: false, ",a": false} {
 		if got := Empty(list); got != want {
 			t.Errorf("Empty(%q) = %v; want %v", list, got, want)
 		}
