@@ -15,6 +15,7 @@ import (
 	"github.com/oisproject/ois/internal/fault"
 	"github.com/oisproject/ois/internal/meta"
 	"github.com/oisproject/ois/internal/op"
+	"github.com/oisproject/ois/internal/sse"
 )
 
 // An ObjectInfo is what is known of an object. The map must not be modified.
@@ -31,6 +32,9 @@ type ObjectInfo struct {
 	Expires            string
 	Metadata           map[string]string // names without prefix
 	Appendable         bool              // made by an append; it can grow
+	Encryption         string            // algorithm, if it is encrypted with a key of the customer
+
+	seal *seal
 }
 
 // An Object is one incarnation of an object, held for reading: its bytes stay
@@ -40,7 +44,8 @@ type Object struct {
 	key    string
 	rev    uint64
 	row    objectRow
-	data   []byte // of a small object
+	data   []byte   // of a small object
+	secret *sse.Key // of an encrypted object, once it is unlocked
 	close  sync.Once
 }
 
@@ -112,8 +117,8 @@ func (o *objectRow) data(snap meta.Snapshot) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !ok || int64(len(row.Val)) != o.size {
-		return nil, fmt.Errorf("%w: data row has %d bytes, want %d", blob.ErrCorrupt, len(row.Val), o.size)
+	if !ok || int64(len(row.Val)) != o.dataLen() {
+		return nil, fmt.Errorf("%w: data row has %d bytes, want %d", blob.ErrCorrupt, len(row.Val), o.dataLen())
 	}
 	return row.Val, nil
 }
@@ -158,12 +163,16 @@ func (o *Object) Info() ObjectInfo {
 		Key: o.key, Size: r.size, ETag: quote(r.etag), LastModified: r.modified, StorageClass: r.class.String(),
 		ContentType: r.contentType, CacheControl: r.cacheControl, ContentDisposition: r.contentDisposition,
 		ContentEncoding: r.contentEncoding, Expires: r.expires, Metadata: r.metadata, Appendable: r.appendable,
+		Encryption: r.seal.algorithm(), seal: r.seal,
 	}
 }
 
 // Open returns a reader over n bytes from off, which must lie within the object. Every
-// byte is checked before Read returns it. The object must stay open until the reader is closed.
+// byte is checked before Read returns it. The object must stay open until the reader is closed; an encrypted one is unlocked before.
 func (o *Object) Open(ctx context.Context, off, n int64) (io.ReadCloser, error) {
+	if o.row.seal != nil {
+		return o.openSealed(ctx, off, n)
+	}
 	if o.row.inline {
 		return io.NopCloser(bytes.NewReader(o.data[off : off+n])), nil
 	}
@@ -205,27 +214,36 @@ func (b *Bucket) PutObject(ctx context.Context, in *op.PutObjectInput) (*op.PutO
 	if err := checkHeaders(&h); err != nil {
 		return nil, err
 	}
-	body, err := b.store.receive(ctx, in.Body, in.ContentLength, in.ContentMD5, maxInline)
+	key, err := CustomerKey(KeyHeaders, in.EncryptionCustomerAlgorithm, in.EncryptionCustomerKey, in.EncryptionCustomerKeyMD5)
+	if err != nil {
+		return nil, err
+	}
+	body, err := b.store.receiveSealed(ctx, key, in.Body, in.ContentLength, in.ContentMD5, maxInline)
 	if err != nil {
 		return nil, err
 	}
 	defer body.release()
 	row := objectRow{
 		ref: b.store.newRef(), size: body.size, etag: body.md5, class: class, headers: h,
-		extents: body.extents(), inline: len(body.inline) > 0,
+		extents: body.extents(), inline: len(body.inline) > 0, seal: newSeal(key, body),
 	}
-	if err := b.publish(ctx, in.Key, &row, body.inline); err != nil {
+	if err := b.publish(ctx, in.Key, &row, body.inline, b.demands(in.Key, in.IfMatch, in.IfNoneMatch)...); err != nil {
 		b.store.forget(body, err)
 		return nil, err
 	}
 	b.store.settle(body)
-	return &op.PutObjectOutput{ETag: quote(row.etag)}, nil
+	return &op.PutObjectOutput{
+		ETag: quote(row.etag), EncryptionCustomerAlgorithm: row.seal.algorithm(), EncryptionCustomerKeyMD5: key.MD5(),
+	}, nil
 }
 
 // publish makes an object visible under its key: its bytes are durable, or data.
-func (b *Bucket) publish(ctx context.Context, key string, row *objectRow, data []byte) error {
+func (b *Bucket) publish(ctx context.Context, key string, row *objectRow, data []byte, demands ...demand) error {
 	return b.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
 		var c change
+		if err := c.meet(snap, demands); err != nil {
+			return nil, err
+		}
 		row.modified = b.store.now()
 		c.refer(row.ref, row.extents)
 		if row.inline {
@@ -240,8 +258,12 @@ func (b *Bucket) publish(ctx context.Context, key string, row *objectRow, data [
 
 // DeleteObject deletes an object; that it does not exist is no error.
 func (b *Bucket) DeleteObject(ctx context.Context, in *op.DeleteObjectInput) (*op.DeleteObjectOutput, error) {
+	demands := b.demands(in.Key, in.IfMatch, "")
 	err := b.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
 		var c change
+		if err := c.meet(snap, demands); err != nil {
+			return nil, err
+		}
 		found, err := c.remove(snap, b.row.id, in.Key)
 		if !found || err != nil {
 			return nil, err
