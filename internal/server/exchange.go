@@ -48,6 +48,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer x.end()
 	h := w.Header()
 	h["Server"] = s.product
+	h["X-Ois-Extensions"] = extensions
 	h.Set("X-Qs-Request-Id", x.id)
 	if err := x.serve(); err != nil {
 		x.fail(err)
