@@ -186,7 +186,7 @@ func TestWatermarkOfAnotherServer(t *testing.T) {
 	}))
 	t.Cleanup(origin.Close)
 	mark := func(url string) string {
-		return imageTarget("watermark_image:u_"+base64.RawStdEncoding.EncodeToString([]byte(url)))
+		return imageTarget("watermark_image:u_" + base64.RawStdEncoding.EncodeToString([]byte(url)))
 	}
 	f := start(t, func(c *Config) { c.Egress = egress.New(egress.Options{AllowPrivate: true}) })
 	f.bucket()

@@ -15,9 +15,16 @@ func (b *Bucket) DeleteObject(ctx context.Context, in *op.DeleteObjectInput) (*o
 	if !canExist(in.Key) { // it gets no delete marker
 		return &op.DeleteObjectOutput{}, nil
 	}
+	if in.IfMatch != "" && in.VersionID != "" {
+		return nil, fault.Newf(fault.InvalidArgument, "If-Match is about the current version of an object; want it without version_id")
+	}
+	demands := b.demands(in.Key, in.IfMatch, "")
 	var gone removal
 	err := b.write(ctx, func(snap *view) (*meta.Change, error) {
 		var c change
+		if err := c.meet(snap, demands); err != nil {
+			return nil, err
+		}
 		s, err := c.stack(snap, b.row.id, in.Key)
 		if err != nil {
 			return nil, err
