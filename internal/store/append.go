@@ -118,7 +118,7 @@ func (c *change) begin(snap *view, b *Bucket, key string, row *objectRow, body *
 	if err := c.extend(b, row, body); err != nil {
 		return err
 	}
-	return s.finish()
+	return s.finish(row)
 }
 
 // extend adds a body to the end of an appendable object. Its ETag is none of an MD5, and

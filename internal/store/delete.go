@@ -29,15 +29,17 @@ func (b *Bucket) DeleteObject(ctx context.Context, in *op.DeleteObjectInput) (*o
 		if err != nil {
 			return nil, err
 		}
+		var marker *objectRow
 		if in.VersionID == "" {
-			gone, err = s.remove()
+			marker, err = s.remove()
+			gone = removalBy(marker)
 		} else {
 			gone, err = s.eraseNamed(in.VersionID)
 		}
 		if err != nil {
 			return nil, err
 		}
-		if err := s.finish(); err != nil {
+		if err := s.finish(marker); err != nil {
 			return nil, err
 		}
 		return c.unlessEmpty(snap, b.row.id), nil
@@ -132,10 +134,11 @@ func (c *change) removeAll(snap *view, bucket uint64, key string, d doomed) erro
 			return err
 		}
 	}
+	var marker *objectRow
 	if d.current {
-		if _, err := s.remove(); err != nil {
+		if marker, err = s.remove(); err != nil {
 			return err
 		}
 	}
-	return s.finish()
+	return s.finish(marker)
 }
