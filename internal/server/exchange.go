@@ -28,7 +28,7 @@ type exchange struct {
 	w     answer
 	r     *http.Request
 	body  upload
-	id    string
+	id    [1]string // as the value of a header
 	start time.Time
 	err   error // why the request failed, for the log
 
@@ -49,14 +49,15 @@ type exchange struct {
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{Server: s, r: r, id: requestID(), start: time.Now()}
+	x := &exchange{Server: s, r: r, id: [1]string{requestID()}, start: time.Now()}
 	s.figures.underWay.Add(1)
 	x.w.begin(w)
 	x.body.begin(w, r)
 	defer x.end()
 	h := w.Header()
 	h["Server"] = s.product
-	h.Set("X-Qs-Request-Id", x.id)
+	h["X-Ois-Extensions"] = extensions
+	h["X-Qs-Request-Id"] = x.id[:]
 	if err := x.serve(); err != nil {
 		x.fail(err)
 	}
@@ -66,7 +67,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func requestID() string {
 	var b [8]byte
 	binary.BigEndian.PutUint64(b[:], rand.Uint64())
-	return hex.EncodeToString(b[:])
+	var digits [2 * len(b)]byte
+	hex.Encode(digits[:], b[:])
+	return string(digits[:])
 }
 
 // serve is the road of a request. Nothing of its body is read before the caller is
@@ -165,7 +168,7 @@ func (x *exchange) authenticateLabel(m signature.Message, err error) error {
 func (x *exchange) context() context.Context {
 	ctx := x.r.Context()
 	if x.replica != nil || x.bucket != nil && x.bucket.Tells() || x.source != nil && x.source.bucket.Tells() {
-		o := &store.Cause{User: x.caller.UserID, Request: x.id, Replica: x.replica}
+		o := &store.Cause{User: x.caller.UserID, Request: x.id[0], Replica: x.replica}
 		ctx = store.WithCause(ctx, o)
 	}
 	return ctx
@@ -190,7 +193,7 @@ func (x *exchange) fail(err error) {
 		x.failSite(err)
 		return
 	}
-	wire.WriteError(&x.w, x.r.Method, x.id, err)
+	wire.WriteError(&x.w, x.r.Method, x.id[0], err)
 }
 
 // end logs the request. A panic that is not meant to cut the connection is a
@@ -201,7 +204,7 @@ func (x *exchange) end() {
 		x.err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		if x.w.status == 0 {
 			x.body.giveUp()
-			wire.WriteError(&x.w, x.r.Method, x.id, errBug)
+			wire.WriteError(&x.w, x.r.Method, x.id[0], errBug)
 			p = nil
 		}
 	}

@@ -76,14 +76,25 @@ func TestUnansweredOperationsSaySo(t *testing.T) {
 func TestWhatIsNotObeyedIsRefused(t *testing.T) {
 	f := start(t)
 	f.bucket()
+	f.object("/bucket1/src", "source")
 	for _, header := range []string{
 		"X-QS-Encryption-Customer-Algorithm: AES256",
 		"X-QS-Encryption-Customer-Key: x",
-		"If-None-Match: *",
-		`If-Match: "x"`,
+		"X-QS-Encryption-Customer-Key-MD5: ",
+		"X-QS-Copy-Source-Encryption-Customer-Algorithm: AES256",
+		"X-QS-Copy-Source-Encryption-Customer-Key: ",
 	} {
-		f.ask(f.key, "PUT", "/bucket1/k", "hello", header).wantFault(http.StatusNotImplemented, "not_implemented")
-		f.ask(f.key, "PUT", "/bucket1/k", "", "X-QS-Copy-Source: /bucket1/k", header).wantFault(http.StatusNotImplemented, "not_implemented")
+		f.ask(f.key, "PUT", "/bucket1/k", "hello", header).wantFault(http.StatusBadRequest, "invalid_argument")
+		f.ask(f.key, "PUT", "/bucket1/k", "", "X-QS-Copy-Source: /bucket1/src", header).wantFault(http.StatusBadRequest, "invalid_argument")
+		f.ask(f.key, "PUT", "/bucket1/k", "", "X-QS-Move-Source: /bucket1/src", header).wantFault(http.StatusBadRequest, "invalid_argument")
+		f.ask(f.key, "POST", "/bucket1/k?append&position=0", "hello", header).wantFault(http.StatusBadRequest, "invalid_argument")
+	}
+	for _, target := range []string{"PUT /bucket1/k", "POST /bucket1/k?append&position=0"} {
+		method, target, _ := strings.Cut(target, " ")
+		f.ask(f.key, method, target, "hello", `If-Match: "x"`).wantFault(http.StatusPreconditionFailed, "precondition_failed")
+	}
+	for _, source := range []string{"X-QS-Move-Source: /bucket1/src", "X-QS-Copy-Source: /bucket1/src"} {
+		f.ask(f.key, "PUT", "/bucket1/k", "", source, "If-Match: *").wantFault(http.StatusPreconditionFailed, "precondition_failed")
 	}
 	f.ask(f.key, "GET", "/bucket1/k", "").wantFault(http.StatusNotFound, "object_not_exists")
 	f.ask(f.key, "GET", "/bucket1/k", "", "X-QS-Encryption-Customer-Key: x").wantFault(http.StatusNotFound, "object_not_exists")

@@ -57,7 +57,7 @@ func (x *exchange) postObject() error {
 	out := &op.PostObjectOutput{ETag: stored.ETag, VersionID: stored.VersionID}
 	if x.backTo != nil {
 		out.Status = http.StatusFound
-		out.Location = x.backTo.Location(http.StatusCreated, "created", "Object created", x.id)
+		out.Location = x.backTo.Location(http.StatusCreated, "created", "Object created", x.id[0])
 	}
 	return wire.CodecOf(op.PostObject).Encode(&x.w, out)
 }
@@ -65,7 +65,7 @@ func (x *exchange) postObject() error {
 // failForm sends the browser where the form wants it, with an error.
 func (x *exchange) failForm(err error) {
 	code, message := wire.Explain(err)
-	out := &op.PostObjectOutput{Status: http.StatusFound, Location: x.backTo.Location(code.Status(), string(code), message, x.id)}
+	out := &op.PostObjectOutput{Status: http.StatusFound, Location: x.backTo.Location(code.Status(), string(code), message, x.id[0])}
 	_ = wire.CodecOf(op.PostObject).Encode(&x.w, out) // a client that is gone needs no answer
 }
 

@@ -72,8 +72,8 @@ func TestFormIsReadNoFurtherThanItsFields(t *testing.T) {
 func TestFormDoesNotTakeWhatIsNotObeyed(t *testing.T) {
 	f := start(t)
 	f.bucket()
-	f.ask(nil, "POST", "/bucket1", f.signedForm(), formType, "X-QS-Encryption-Customer-Algorithm: AES256").wantFault(http.StatusNotImplemented, "not_implemented")
-	f.ask(nil, "POST", "/bucket1", f.signedForm(), formType, "If-None-Match: *").wantFault(http.StatusNotImplemented, "not_implemented")
+	f.ask(nil, "POST", "/bucket1", f.signedForm(), formType, "X-QS-Encryption-Customer-Algorithm: AES256").wantFault(http.StatusBadRequest, "invalid_argument")
+	f.ask(nil, "POST", "/bucket1", f.signedForm(), formType, "If-None-Match: *").wantFault(http.StatusBadRequest, "invalid_argument")
 	f.ask(f.key, "GET", "/bucket1/k", "").wantFault(http.StatusNotFound, "object_not_exists")
 }
 

@@ -20,7 +20,7 @@ func (x *exchange) logLine(took time.Duration, aborted bool) {
 	level := slog.LevelInfo
 	line := make([]slog.Attr, 0, 16)
 	line = append(line,
-		slog.String("id", x.id),
+		slog.String("id", x.id[0]),
 		slog.String("client", x.client()),
 		slog.String("method", x.r.Method),
 		slog.Int("status", x.w.status),

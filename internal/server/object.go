@@ -28,6 +28,14 @@ func (x *exchange) getObject(in *op.GetObjectInput) (*op.GetObjectOutput, error)
 	if err != nil {
 		return nil, x.tellMarker(err)
 	}
+	key, err := store.CustomerKey(store.KeyHeaders, in.EncryptionCustomerAlgorithm, in.EncryptionCustomerKey, in.EncryptionCustomerKeyMD5)
+	if err == nil {
+		err = o.Unlock(key)
+	}
+	if err != nil {
+		o.Close()
+		return nil, err
+	}
 	out, err := x.readObject(o, in)
 	if err != nil || out.Body == nil {
 		o.Close()
@@ -48,6 +56,8 @@ func (x *exchange) readObject(o *store.Object, in *op.GetObjectInput) (*op.GetOb
 		Expires:            cmp.Or(in.ResponseExpires, info.Expires),
 		Metadata:           info.Metadata,
 		VersionID:          info.VersionID,
+
+		EncryptionCustomerAlgorithm: info.Encryption, EncryptionCustomerKeyMD5: in.EncryptionCustomerKeyMD5,
 	}
 	conditions := wire.Conditions{
 		Match: in.IfMatch, NoneMatch: in.IfNoneMatch, ModifiedSince: in.IfModifiedSince, UnmodifiedSince: in.IfUnmodifiedSince,
@@ -111,11 +121,18 @@ func (x *exchange) headObject(in *op.HeadObjectInput) (*op.HeadObjectOutput, err
 	if err != nil {
 		return nil, x.tellMarker(err)
 	}
+	key, err := store.CustomerKey(store.KeyHeaders, in.EncryptionCustomerAlgorithm, in.EncryptionCustomerKey, in.EncryptionCustomerKeyMD5)
+	if err != nil {
+		return nil, err
+	}
+	if err := info.CheckKey(key); err != nil {
+		return nil, err
+	}
 	out := &op.HeadObjectOutput{
 		ETag: info.ETag, LastModified: info.LastModified, StorageClass: info.StorageClass, AcceptRanges: "bytes",
 		ContentType: info.ContentType, ContentLength: info.Size, CacheControl: info.CacheControl,
 		ContentDisposition: info.ContentDisposition, ContentEncoding: info.ContentEncoding, Expires: info.Expires,
-		Metadata: info.Metadata, VersionID: info.VersionID,
+		Metadata: info.Metadata, VersionID: info.VersionID, EncryptionCustomerAlgorithm: info.Encryption, EncryptionCustomerKeyMD5: key.MD5(),
 	}
 	if info.Appendable {
 		out.ObjectType, out.NextAppendPosition = "appendable", &info.Size

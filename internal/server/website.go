@@ -137,7 +137,7 @@ func (x *exchange) failSite(err error) {
 	if x.w.status != 0 {
 		panic(http.ErrAbortHandler)
 	}
-	wire.WritePage(&x.w, x.r.Method, x.id, err)
+	wire.WritePage(&x.w, x.r.Method, x.id[0], err)
 }
 
 // errNoPage says that there is no error page that the caller may see.
@@ -159,7 +159,7 @@ func (x *exchange) showError(err error) error {
 	if bad != nil {
 		return bad
 	}
-	wire.StartOver(x.w.Header(), x.id)
+	wire.StartOver(x.w.Header(), x.id[0])
 	// What clients keep, and compare later, is not the page at this path.
 	return x.sendPage(&op.GetObjectOutput{
 		Status: fault.CodeOf(err).Status(), ContentType: out.ContentType, ContentEncoding: out.ContentEncoding,

@@ -33,8 +33,12 @@ func (b *Bucket) AppendObject(ctx context.Context, in *op.AppendObjectInput) (*o
 	}
 	defer body.release()
 	var size int64
+	demands := b.demands(in.Key, in.IfMatch, in.IfNoneMatch)
 	err = b.write(ctx, func(snap *view) (*meta.Change, error) {
 		var c change
+		if err := c.meet(snap, demands); err != nil {
+			return nil, err
+		}
 		row, at, err := b.appendable(snap, in, first)
 		if err != nil {
 			return nil, err
@@ -114,7 +118,7 @@ func (c *change) begin(snap *view, b *Bucket, key string, row *objectRow, body *
 	if err := c.extend(b, row, body); err != nil {
 		return err
 	}
-	return s.finish()
+	return s.finish(row)
 }
 
 // extend adds a body to the end of an appendable object. Its ETag is none of an MD5, and

@@ -82,7 +82,7 @@ func (c *change) replace(snap *view, bucket uint64, key string, o *objectRow) er
 		return err
 	}
 	c.still(liveKey(bucket), snap.live.rev)
-	return s.finish()
+	return s.finish(o)
 }
 
 // retire leaves what an object holds to the sweeper; the caller changes the row.

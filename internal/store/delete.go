@@ -15,22 +15,31 @@ func (b *Bucket) DeleteObject(ctx context.Context, in *op.DeleteObjectInput) (*o
 	if !canExist(in.Key) { // it gets no delete marker
 		return &op.DeleteObjectOutput{}, nil
 	}
+	if in.IfMatch != "" && in.VersionID != "" {
+		return nil, fault.Newf(fault.InvalidArgument, "If-Match is about the current version of an object; want it without version_id")
+	}
+	demands := b.demands(in.Key, in.IfMatch, "")
 	var gone removal
 	err := b.write(ctx, func(snap *view) (*meta.Change, error) {
 		var c change
+		if err := c.meet(snap, demands); err != nil {
+			return nil, err
+		}
 		s, err := c.stack(snap, b.row.id, in.Key)
 		if err != nil {
 			return nil, err
 		}
+		var marker *objectRow
 		if in.VersionID == "" {
-			gone, err = s.remove()
+			marker, err = s.remove()
+			gone = removalBy(marker)
 		} else {
 			gone, err = s.eraseNamed(in.VersionID)
 		}
 		if err != nil {
 			return nil, err
 		}
-		if err := s.finish(); err != nil {
+		if err := s.finish(marker); err != nil {
 			return nil, err
 		}
 		return c.unlessEmpty(snap, b.row.id), nil
@@ -125,10 +134,11 @@ func (c *change) removeAll(snap *view, bucket uint64, key string, d doomed) erro
 			return err
 		}
 	}
+	var marker *objectRow
 	if d.current {
-		if _, err := s.remove(); err != nil {
+		if marker, err = s.remove(); err != nil {
 			return err
 		}
 	}
-	return s.finish()
+	return s.finish(marker)
 }

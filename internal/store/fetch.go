@@ -60,11 +60,11 @@ func (b *Bucket) unmodified(snap meta.Snapshot, in *op.FetchObjectInput) error {
 func (b *Bucket) FetchObject(ctx context.Context, in *op.FetchObjectInput, from *Origin) (*op.FetchObjectOutput, error) {
 	put := from.put(in.Key)
 	put.StorageClass = in.StorageClass
-	var may func(meta.Snapshot) error
+	var demands []demand
 	if !in.FetchIfUnmodifiedSince.IsZero() {
-		may = func(snap meta.Snapshot) error { return b.unmodified(snap, in) }
+		demands = append(demands, func(snap meta.Snapshot, _ *change) error { return b.unmodified(snap, in) })
 	}
-	out, err := b.putObject(ctx, put, may)
+	out, err := b.putObject(ctx, put, demands...)
 	if err != nil {
 		return nil, err
 	}

@@ -69,7 +69,7 @@ func (b *Bucket) absent(snap meta.Snapshot, key string) error {
 // Adopt stores what the mirror sends of a missing object, all of it or nothing, and returns its ETag. What somebody has written under the
 // key meanwhile stays: that is no error, and the ETag is empty.
 func (b *Bucket) Adopt(ctx context.Context, key string, from *Origin) (etag string, err error) {
-	out, err := b.putObject(ctx, from.put(key), func(snap meta.Snapshot) error { return b.absent(snap, key) })
+	out, err := b.putObject(ctx, from.put(key), func(snap meta.Snapshot, _ *change) error { return b.absent(snap, key) })
 	if errors.Is(err, errTaken) {
 		return "", nil
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/oisproject/ois/internal/fault"
 	"github.com/oisproject/ois/internal/meta"
 	"github.com/oisproject/ois/internal/op"
+	"github.com/oisproject/ois/internal/sse"
 )
 
 // An ObjectInfo is what is known of an object. The map must not be modified.
@@ -30,6 +31,9 @@ type ObjectInfo struct {
 	Metadata           map[string]string // names without prefix
 	Appendable         bool              // made by an append; it can grow
 	VersionID          string            // empty in a bucket that never had versioning
+	Encryption         string            // algorithm, if it is encrypted with a key of the customer
+
+	seal *encryption
 }
 
 // An Object is one incarnation of an object, held for reading: its bytes stay
@@ -41,7 +45,8 @@ type Object struct {
 	at     []byte // key of the row
 	rev    uint64
 	row    objectRow
-	data   []byte // of a small object
+	data   []byte   // of a small object
+	secret *sse.Key // of an encrypted object, once it is unlocked
 	close  sync.Once
 }
 
@@ -156,8 +161,8 @@ func (o *objectRow) data(snap meta.Snapshot) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !ok || int64(len(row.Val)) != o.size {
-		return nil, fmt.Errorf("%w: data row has %d bytes, want %d", blob.ErrCorrupt, len(row.Val), o.size)
+	if !ok || int64(len(row.Val)) != o.dataLen() {
+		return nil, fmt.Errorf("%w: data row has %d bytes, want %d", blob.ErrCorrupt, len(row.Val), o.dataLen())
 	}
 	return row.Val, nil
 }
@@ -213,12 +218,16 @@ func (o *Object) Info() ObjectInfo {
 		Key:       o.key, Size: r.size, ETag: quote(r.etag), LastModified: r.modified, StorageClass: r.class.String(),
 		ContentType: r.contentType, CacheControl: r.cacheControl, ContentDisposition: r.contentDisposition,
 		ContentEncoding: r.contentEncoding, Expires: r.expires, Metadata: r.metadata, Appendable: r.appendable,
+		Encryption: r.seal.algorithm(), seal: r.seal,
 	}
 }
 
 // Open returns a reader over n bytes from off, which must lie within the object. Every
-// byte is checked before Read returns it. The object must stay open until the reader is closed.
+// byte is checked before Read returns it. The object must stay open until the reader is closed; an encrypted one is unlocked before.
 func (o *Object) Open(ctx context.Context, off, n int64) (io.ReadCloser, error) {
+	if o.row.seal != nil {
+		return o.openSealed(ctx, off, n)
+	}
 	if o.row.inline {
 		return io.NopCloser(bytes.NewReader(o.data[off : off+n])), nil
 	}
@@ -246,11 +255,11 @@ func (o *Object) extents(ctx context.Context, off, n int64) (extents []extent, e
 
 // PutObject stores an object. Its body is read to the end.
 func (b *Bucket) PutObject(ctx context.Context, in *op.PutObjectInput) (*op.PutObjectOutput, error) {
-	return b.putObject(ctx, in, nil)
+	return b.putObject(ctx, in)
 }
 
-// putObject is PutObject. If may is not nil it is asked in the moment in which the object is to become visible, and its error ends it.
-func (b *Bucket) putObject(ctx context.Context, in *op.PutObjectInput, may func(meta.Snapshot) error) (*op.PutObjectOutput, error) {
+// putObject is PutObject. What is demanded must hold in the moment in which the object becomes visible.
+func (b *Bucket) putObject(ctx context.Context, in *op.PutObjectInput, demands ...demand) (*op.PutObjectOutput, error) {
 	h := headers{
 		contentType: in.ContentType, cacheControl: in.CacheControl, contentDisposition: in.ContentDisposition,
 		contentEncoding: in.ContentEncoding, expires: in.Expires, metadata: in.Metadata,
@@ -265,7 +274,11 @@ func (b *Bucket) putObject(ctx context.Context, in *op.PutObjectInput, may func(
 	if err := checkHeaders(&h); err != nil {
 		return nil, err
 	}
-	body, err := b.store.receive(ctx, in.Body, in.ContentLength, in.ContentMD5, maxInline)
+	key, err := CustomerKey(KeyHeaders, in.EncryptionCustomerAlgorithm, in.EncryptionCustomerKey, in.EncryptionCustomerKeyMD5)
+	if err != nil {
+		return nil, err
+	}
+	body, err := b.store.receiveSealed(ctx, key, in.Body, in.ContentLength, in.ContentMD5, maxInline)
 	if err != nil {
 		return nil, err
 	}
@@ -275,25 +288,26 @@ func (b *Bucket) putObject(ctx context.Context, in *op.PutObjectInput, may func(
 	}
 	row := objectRow{
 		ref: b.store.newRef(), size: body.size, etag: body.md5, class: class, headers: h,
-		extents: body.extents(), inline: len(body.inline) > 0,
+		extents: body.extents(), inline: len(body.inline) > 0, seal: newSeal(key, body),
 	}
-	if err := b.publish(ctx, in.Key, &row, body.inline, may); err != nil {
+	if err := b.publish(ctx, in.Key, &row, body.inline, append(demands, b.demands(in.Key, in.IfMatch, in.IfNoneMatch)...)...); err != nil {
 		b.store.forget(body, err)
 		return nil, err
 	}
 	b.store.settle(body)
-	return &op.PutObjectOutput{ETag: quote(row.etag), VersionID: row.told()}, nil
+	return &op.PutObjectOutput{
+		ETag: quote(row.etag), VersionID: row.told(),
+		EncryptionCustomerAlgorithm: row.seal.algorithm(), EncryptionCustomerKeyMD5: key.MD5(),
+	}, nil
 }
 
-// publish makes an object visible under its key: its bytes are durable, or data. may is as in putObject.
-func (b *Bucket) publish(ctx context.Context, key string, row *objectRow, data []byte, may func(meta.Snapshot) error) error {
+// publish makes an object visible under its key: its bytes are durable, or data.
+func (b *Bucket) publish(ctx context.Context, key string, row *objectRow, data []byte, demands ...demand) error {
 	return b.write(ctx, func(snap *view) (*meta.Change, error) {
-		if may != nil {
-			if err := may(snap); err != nil {
-				return nil, err
-			}
-		}
 		var c change
+		if err := c.meet(snap, demands); err != nil {
+			return nil, err
+		}
 		row.modified = b.store.now()
 		causeOf(ctx).Replica.keep(row)
 		c.refer(row.ref, row.extents)

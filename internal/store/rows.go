@@ -143,6 +143,7 @@ type objectRow struct {
 	appendable bool
 	pieces     int // appends that brought bytes
 	versionFields
+	seal *encryption
 	headers
 }
 
@@ -161,7 +162,7 @@ func (o *objectRow) encode() []byte {
 	b = appendBool(b, 8, o.inline)
 	b = appendBool(b, 9, o.appendable)
 	b = appendUint(b, 10, uint64(o.pieces))
-	b = o.appendVersion(b)
+	b = o.seal.append(o.appendVersion(b), 14)
 	return o.headers.append(b)
 }
 
@@ -191,10 +192,13 @@ func decodeObject(b []byte) (o objectRow, err error) {
 			o.pieces = int(min(s.num, maxExtents))
 		case 11, 12, 13:
 			o.scanVersion(s)
+		case 14, 15, 16:
+			s.seal(&o.seal, 14)
 		default:
 			o.scan(s)
 		}
 	}
+	s.sealed(o.seal, o.runs(), true)
 	return o, s.done("object row")
 }
 
@@ -205,6 +209,7 @@ type partRow struct {
 	etag    string // MD5 in hexadecimal digits
 	created time.Time
 	extents []extent
+	seal    *encryption
 }
 
 func (p *partRow) encode() []byte {
@@ -217,7 +222,7 @@ func (p *partRow) encode() []byte {
 	for _, e := range p.extents {
 		b = appendItem(b, 6, e.append(nil))
 	}
-	return b
+	return p.seal.append(b, 7)
 }
 
 func decodePart(b []byte) (p partRow, err error) {
@@ -234,10 +239,13 @@ func decodePart(b []byte) (p partRow, err error) {
 			p.created = time.UnixMilli(int64(s.num))
 		case 6:
 			s.extent(&p.extents)
+		case 7, 8, 9:
+			s.seal(&p.seal, 7)
 		default:
 			s.unknown()
 		}
 	}
+	s.sealed(p.seal, len(p.extents), false)
 	return p, s.done("part row")
 }
 
@@ -245,12 +253,14 @@ func decodePart(b []byte) (p partRow, err error) {
 type uploadRow struct {
 	created time.Time
 	class   storageClass
+	seal    *encryption
 	headers
 }
 
 func (u *uploadRow) encode() []byte {
 	b := appendUint([]byte{recordVersion}, 4, uint64(u.created.UnixMilli()))
 	b = appendUint(b, 5, uint64(u.class))
+	b = u.seal.append(b, 6)
 	return u.headers.append(b)
 }
 
@@ -262,10 +272,13 @@ func decodeUpload(b []byte) (u uploadRow, err error) {
 			u.created = time.UnixMilli(int64(s.num))
 		case 5:
 			s.class(&u.class)
+		case 6, 7, 8:
+			s.seal(&u.seal, 6)
 		default:
 			u.scan(s)
 		}
 	}
+	s.sealed(u.seal, 0, true)
 	return u, s.done("upload row")
 }
 

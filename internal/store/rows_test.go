@@ -11,6 +11,7 @@ import (
 	"github.com/oisproject/ois/internal/blob"
 	"github.com/oisproject/ois/internal/meta"
 	"github.com/oisproject/ois/internal/seal"
+	"github.com/oisproject/ois/internal/sse"
 )
 
 var fullHeaders = headers{
@@ -32,7 +33,7 @@ func roundTrip[T any](t *testing.T, row T, encoded []byte, decode func([]byte) (
 	if err != nil {
 		t.Fatalf("decode: %v", err)
 	}
-	if diff := cmp.Diff(row, got, cmp.AllowUnexported(headers{}, extent{}, objectRow{}, partRow{}, uploadRow{}, garbageRow{}, bucketRow{}, grant{}, userRow{}, keyRow{}, epochRow{}, sealRow{}, versionFields{})); diff != "" {
+	if diff := cmp.Diff(row, got, cmp.AllowUnexported(headers{}, extent{}, objectRow{}, partRow{}, uploadRow{}, garbageRow{}, bucketRow{}, grant{}, userRow{}, keyRow{}, epochRow{}, sealRow{}, versionFields{}, encryption{})); diff != "" {
 		t.Errorf("row changed on its way (-want +got):\n%s", diff)
 	}
 	for i := range encoded {
@@ -59,6 +60,15 @@ func TestRowsComeBackAsTheyWere(t *testing.T) {
 	roundTrip(t, p, p.encode(), decodePart)
 	u := uploadRow{created: at, class: standardIA, headers: fullHeaders}
 	roundTrip(t, u, u.encode(), decodeUpload)
+	sealed := encryption{cipher: cipherAES256GCM, check: sse.Check{1, 31: 2}, salts: []sse.Salt{{1}, {2}}}
+	o.seal = &sealed
+	roundTrip(t, o, o.encode(), decodeObject)
+	small := objectRow{ref: r, size: 1, modified: at, inline: true, seal: &encryption{cipher: cipherAES256GCM, check: sealed.check, salts: sealed.salts[:1]}}
+	roundTrip(t, small, small.encode(), decodeObject)
+	p.seal = &encryption{cipher: cipherAES256GCM, salts: sealed.salts}
+	roundTrip(t, p, p.encode(), decodePart)
+	u.seal = &encryption{cipher: cipherAES256GCM, check: sealed.check}
+	roundTrip(t, u, u.encode(), decodeUpload)
 	g := garbageRow{extents: someExtents, parts: true}
 	roundTrip(t, g, g.encode(), decodeGarbage)
 	b := bucketRow{id: 1<<32 | 5, owner: "usr-a", zone: "jn1a", created: at, closing: true, grants: []grant{{permission: "READ"}, {user: "usr-b", permission: "WRITE"}}}
@@ -70,14 +80,45 @@ func TestRowsComeBackAsTheyWere(t *testing.T) {
 	roundTrip(t, w, w.encode(), decodeUser)
 	k := keyRow{secret: "s", user: "usr-a", created: at}
 	roundTrip(t, k, k.encode(), decodeKey)
-	sealed := keyRow{sealed: []byte{1, 0, 2}, user: "usr-a", created: at}
-	roundTrip(t, sealed, sealed.encode(), decodeKey)
+	sealedKey := keyRow{sealed: []byte{1, 0, 2}, user: "usr-a", created: at}
+	roundTrip(t, sealedKey, sealedKey.encode(), decodeKey)
 	y := sealRow{key: seal.ID{1, 2, 3}}
 	roundTrip(t, y, y.encode(), decodeSeal)
 	suspended := userRow{name: "a", created: at, standing: Arrears}
 	roundTrip(t, suspended, suspended.encode(), decodeUser)
 	e := epochRow{swept: true}
 	roundTrip(t, e, e.encode(), decodeEpoch)
+}
+
+// TestSealsThatOpenNothingAreDamage: a row that lacks a salt is not taken for one of bytes that are not encrypted.
+func TestSealsThatOpenNothingAreDamage(t *testing.T) {
+	check, salt := sse.Check{1}, sse.Salt{2}
+	for name, s := range map[string]encryption{
+		"no cipher":      {check: check, salts: []sse.Salt{salt, salt}},
+		"unknown cipher": {cipher: 2, check: check, salts: []sse.Salt{salt, salt}},
+		"no check":       {cipher: 1, salts: []sse.Salt{salt, salt}},
+		"a salt too few": {cipher: 1, check: check, salts: []sse.Salt{salt}},
+		"three salts":    {cipher: 1, check: check, salts: []sse.Salt{salt, salt, salt}},
+	} {
+		o := objectRow{size: 5<<20 + 1, extents: someExtents, seal: &s}
+		if _, err := decodeObject(o.encode()); err == nil {
+			t.Errorf("object with %s was read", name)
+		}
+		p := partRow{size: 5<<20 + 1, extents: someExtents, seal: &s}
+		if _, err := decodePart(p.encode()); err == nil && name != "no check" {
+			t.Errorf("part with %s was read", name)
+		}
+		u := uploadRow{seal: &s}
+		if _, err := decodeUpload(u.encode()); err == nil {
+			t.Errorf("upload with %s was read", name)
+		}
+	}
+	for _, field := range []int{15, 16} {
+		o := objectRow{size: 5<<20 + 1, extents: someExtents}
+		if _, err := decodeObject(appendText(o.encode(), field, "too short")); err == nil {
+			t.Errorf("field %d of 9 bytes was read", field)
+		}
+	}
 }
 
 func TestUploadKeysSortByKeyThenAge(t *testing.T) {
@@ -127,6 +168,8 @@ func TestSuccessorIsTheEndOfAPrefix(t *testing.T) {
 
 func FuzzRows(f *testing.F) {
 	o := objectRow{size: 3, extents: someExtents, headers: fullHeaders}
+	f.Add(o.encode())
+	o.seal = &encryption{cipher: cipherAES256GCM, check: sse.Check{1}, salts: make([]sse.Salt, 2)}
 	f.Add(o.encode())
 	g := garbageRow{extents: someExtents, parts: true}
 	f.Add(g.encode())

@@ -21,10 +21,9 @@ type stack struct {
 	bucket uint64
 	key    string
 
-	top    version
-	bare   bool       // the top was erased
-	gone   []uint64   // numbers of older versions that were erased
-	pushed *objectRow // the new top
+	top  version
+	bare bool     // the top was erased
+	gone []uint64 // numbers of older versions that were erased
 }
 
 // stack reads what is current under a key.
@@ -93,7 +92,8 @@ func (s *stack) lift(v *version) {
 	}
 }
 
-// push puts a version on top. Unless versioning is enabled it is called null, and replaces the one that was called so.
+// push prepares a version for the top, where finish puts it. Unless versioning is enabled it is called null, and replaces the one that was
+// called so.
 func (s *stack) push(o *objectRow) error {
 	state := s.snap.live.versioning
 	o.number, o.flags, o.since = 0, o.flags&flagMarker, time.Time{}
@@ -112,7 +112,6 @@ func (s *stack) push(o *objectRow) error {
 			s.erase(&v)
 		}
 	}
-	s.pushed = o
 	s.change.count(s.bucket, o.class, o.size, 1)
 	return nil
 }
@@ -120,15 +119,15 @@ func (s *stack) push(o *objectRow) error {
 // newVersion draws the number of a version. It is greater than those that were drawn before.
 func (s *Store) newVersion() uint64 { return uint64(s.epoch)<<40 | s.seq.Add(1)&(1<<40-1) }
 
-// finish makes what is on top current, and what was there before an older version or nothing.
-func (s *stack) finish() error {
+// finish makes what is on top current: pushed, unless that is nil. What was there before becomes an older version or nothing.
+func (s *stack) finish(pushed *objectRow) error {
 	now := s.top.at
 	switch {
-	case s.pushed != nil:
+	case pushed != nil:
 		if s.top.at != nil && !s.bare {
-			s.cover()
+			s.cover(pushed.modified)
 		}
-		now = s.put(s.pushed)
+		now = s.put(pushed)
 	case s.bare:
 		v, err := s.next()
 		if err != nil {
@@ -156,10 +155,10 @@ func (s *stack) put(o *objectRow) []byte {
 	return k
 }
 
-// cover makes an older version of the top. It ceases to be current when the new one was written.
-func (s *stack) cover() {
+// cover makes an older version of the top, which ceases to be current when the new one was written.
+func (s *stack) cover(since time.Time) {
 	old := s.top.row
-	old.since = s.pushed.modified
+	old.since = since
 	s.change.set(versionKey(s.bucket, s.key, old.number), old.encode())
 	if old.noted() {
 		s.change.set(versionKey(s.bucket, s.key, 0), (&noteRow{old.number}).encode())
@@ -171,6 +170,7 @@ func (s *stack) next() (v version, err error) {
 	if s.snap.live.versioning == unversioned {
 		return v, nil
 	}
+	gone := s.gone
 	var failed error
 	err = s.snap.Walk(versionKey(s.bucket, s.key, math.MaxUint64-1), successor(versionPrefix(s.bucket, s.key)), func(r meta.Row) ([]byte, bool) {
 		_, number, err := splitVersionKey(r.Key)
@@ -182,7 +182,7 @@ func (s *stack) next() (v version, err error) {
 			failed = fmt.Errorf("row %q: %w", r.Key, err)
 			return nil, true
 		}
-		if isNote(number, &found.row) || slices.Contains(s.gone, number) {
+		if isNote(number, &found.row) || slices.Contains(gone, number) {
 			return nil, false
 		}
 		v = found
@@ -206,24 +206,31 @@ func (c *change) remove(snap *view, bucket uint64, key string) (removal, error) 
 	if err != nil {
 		return removal{}, err
 	}
-	gone, err := s.remove()
+	marker, err := s.remove()
 	if err != nil {
 		return removal{}, err
 	}
-	return gone, s.finish()
+	return removalBy(marker), s.finish(marker)
 }
 
-func (s *stack) remove() (removal, error) {
+// remove erases the top, or returns the delete marker that is to be pushed.
+func (s *stack) remove() (*objectRow, error) {
 	if s.snap.live.versioning == unversioned {
 		if s.top.at != nil && !s.bare {
 			s.erase(&s.top)
 		}
-		return removal{}, nil
+		return nil, nil
 	}
-	marker := objectRow{modified: s.snap.store.now()}
+	marker := &objectRow{modified: s.snap.store.now()}
 	marker.flags = flagMarker
-	err := s.push(&marker)
-	return removal{id: marker.id(), marker: true}, err
+	return marker, s.push(marker)
+}
+
+func removalBy(marker *objectRow) removal {
+	if marker == nil {
+		return removal{}
+	}
+	return removal{id: marker.id(), marker: true}
 }
 
 // eraseNamed erases the version with an id, if there is one.

@@ -52,7 +52,7 @@ func (b *Bucket) ListObjectVersions(ctx context.Context, in *op.ListObjectVersio
 func listedVersion(key string, o *objectRow, latest bool) op.ObjectVersion {
 	return op.ObjectVersion{
 		Key: key, VersionID: o.id(), IsLatest: latest, DeleteMarker: o.marker(), Size: o.size, ETag: o.etag, MimeType: o.contentType,
-		StorageClass: o.class.String(), Created: o.modified, Modified: o.modified,
+		StorageClass: o.class.String(), Created: o.modified, Modified: o.modified, Encrypted: o.seal != nil,
 	}
 }
 

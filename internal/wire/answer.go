@@ -24,7 +24,7 @@ const (
 const helpURL = "https://github.com/oisproject/ois/blob/main/docs/api/errors.md#"
 
 // kept are the headers that are right for an error, too. The last ones tell of the version in question.
-var kept = []string{"Server", "Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "Vary", "Retry-After", "X-Qs-Delete-Marker", "X-Qs-Version-Id"}
+var kept = []string{"Server", "X-Ois-Extensions", "Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "Vary", "Retry-After", "X-Qs-Delete-Marker", "X-Qs-Version-Id"}
 
 // WriteError answers a request with err: its code and message if it is a [fault.Error],
 // else internal_error, which tells nothing of the inside. The answer to a HEAD is

@@ -175,6 +175,7 @@ var (
 	OpMoveObject = &Operation{
 		Name: "MoveObject", Method: "PUT", Level: LevelObject,
 		Idempotent: NotIdempotent, Success: []int{201},
+		Extensions: []string{"If-Match", "If-None-Match"},
 	}
 	OpFetchObject = &Operation{
 		Name: "FetchObject", Method: "PUT", Level: LevelObject,
@@ -191,6 +192,7 @@ var (
 	OpDeleteObject = &Operation{
 		Name: "DeleteObject", Method: "DELETE", Level: LevelObject,
 		Idempotent: Idempotent, Success: []int{204},
+		Extensions: []string{"If-Match"},
 	}
 	OpOptionsObject = &Operation{
 		Name: "OptionsObject", Method: "OPTIONS", Level: LevelObject,
@@ -199,6 +201,7 @@ var (
 	OpAppendObject = &Operation{
 		Name: "AppendObject", Method: "POST", Level: LevelObject,
 		Idempotent: IdempotentByPosition, Success: []int{200},
+		Extensions: []string{"If-Match", "If-None-Match"},
 	}
 	OpImageProcess = &Operation{
 		Name: "ImageProcess", Method: "GET", Level: LevelObject,
@@ -1865,6 +1868,8 @@ func (in *MoveObjectInput) request() (*Request, error) {
 	b.header("MoveSourceIfNoneMatch", "X-Qs-Move-Source-If-None-Match", in.MoveSourceIfNoneMatch)
 	b.headerTime("X-Qs-Move-Source-If-Modified-Since", in.MoveSourceIfModifiedSince)
 	b.headerTime("X-Qs-Move-Source-If-Unmodified-Since", in.MoveSourceIfUnmodifiedSince)
+	b.header("IfMatch", "If-Match", in.IfMatch)
+	b.header("IfNoneMatch", "If-None-Match", in.IfNoneMatch)
 	return b.done()
 }
 
@@ -2076,6 +2081,7 @@ func (in *DeleteObjectInput) request() (*Request, error) {
 	}
 	b := build(OpDeleteObject, in.Zone, in.Bucket, in.Key)
 	b.query("version_id", in.VersionID)
+	b.header("IfMatch", "If-Match", in.IfMatch)
 	return b.done()
 }
 
@@ -2165,6 +2171,8 @@ func (in *AppendObjectInput) request() (*Request, error) {
 	b.header("ContentMD5", "Content-Md5", in.ContentMD5)
 	b.header("ContentType", "Content-Type", in.ContentType)
 	b.header("StorageClass", "X-Qs-Storage-Class", in.StorageClass)
+	b.header("IfMatch", "If-Match", in.IfMatch)
+	b.header("IfNoneMatch", "If-None-Match", in.IfNoneMatch)
 	b.stream(in.Body, in.ContentLength)
 	return b.done()
 }

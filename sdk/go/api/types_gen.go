@@ -1062,6 +1062,16 @@ type MoveObjectInput struct {
 	MoveSourceIfModifiedSince time.Time `json:"-"`
 	// Move only if the source has not changed after this time. If it has, 412.
 	MoveSourceIfUnmodifiedSince time.Time `json:"-"`
+	// Write only if the present object has one of these ETags, written in double quotes and
+	// separated by commas. "*" stands for any, so it demands that the object exists. If not:
+	// 412 and nothing changes. Only servers that announce conditional-write obey it; others
+	// ignore it.
+	IfMatch string `json:"-"`
+	// Write only if the present object has none of these ETags, written in double quotes and
+	// separated by commas. "*" stands for any, so it demands that no object exists. If not:
+	// 412 and nothing changes. Only servers that announce conditional-write obey it; others
+	// ignore it.
+	IfNoneMatch string `json:"-"`
 }
 
 // MoveObjectOutput is what MoveObject answers.
@@ -1309,6 +1319,11 @@ type DeleteObjectInput struct {
 	// Version of the object to work on. Absent means the current version. "null" is the
 	// version that was written while versioning was not enabled.
 	VersionID string `json:"-"`
+	// Delete only if the present object has one of these ETags, written in double quotes and
+	// separated by commas. "*" stands for any. If not, also if there is no object: 412 and
+	// nothing changes. Only servers that announce conditional-write obey it; others ignore
+	// it.
+	IfMatch string `json:"-"`
 }
 
 // DeleteObjectOutput is what DeleteObject answers.
@@ -1382,6 +1397,16 @@ type AppendObjectInput struct {
 	// Storage class of the new object, in any letter case. STANDARD_IA is for data that is
 	// seldom read.
 	StorageClass string `json:"-"`
+	// Write only if the present object has one of these ETags, written in double quotes and
+	// separated by commas. "*" stands for any, so it demands that the object exists. If not:
+	// 412 and nothing changes. Only servers that announce conditional-write obey it; others
+	// ignore it.
+	IfMatch string `json:"-"`
+	// Write only if the present object has none of these ETags, written in double quotes and
+	// separated by commas. "*" stands for any, so it demands that no object exists. If not:
+	// 412 and nothing changes. Only servers that announce conditional-write obey it; others
+	// ignore it.
+	IfNoneMatch string `json:"-"`
 	// Body yields the bytes, from where it stands; nil means none. It is not closed.
 	Body io.Reader `json:"-"`
 	// ContentLength is the number of bytes of Body; 0 means that it is found out, -1 that nobody knows.
