@@ -39,6 +39,11 @@ func TestNotificationRulesThatAreRefused(t *testing.T) {
 		"unknown function":  `{"id":"n1","event_types":["create_object"],"cloudfunc":"video","notify_url":"https://hooks.example.com/"}`,
 		"moderation":        `{"id":"n1","event_types":["create_object"],"cloudfunc":"tupu-porn","notify_url":"https://hooks.example.com/"}`,
 		"image, no action":  `{"id":"n1","event_types":["create_object"],"cloudfunc":"image"}`,
+		"image, bad":        `{"id":"n1","event_types":["create_object"],"cloudfunc":"image","cloudfunc_args":{"action":"resize:w_-1"}}`,
+		"image, save":       `{"id":"n1","event_types":["create_object"],"cloudfunc":"image","cloudfunc_args":{"action":"resize:w_1|save:k_x"}}`,
+		"image, deletion":   `{"id":"n1","event_types":["delete_object"],"cloudfunc":"image","cloudfunc_args":{"action":"info"}}`,
+		"image, no bucket":  `{"id":"n1","event_types":["create_object"],"cloudfunc":"image","cloudfunc_args":{"action":"info","save_bucket":"no-such-bucket-at-all"}}`,
+		"a refused address": `{"id":"n1","event_types":["create_object"],"cloudfunc":"notifier","notify_url":"http://169.254.169.254/"}`,
 		"an empty filter":   rule(`,"object_filters":[""]`),
 		"too many filters":  rule(`,"object_filters":[` + many + `]`),
 	} {

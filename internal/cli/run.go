@@ -14,6 +14,7 @@ import (
 	"github.com/oisproject/ois/internal/admin"
 	"github.com/oisproject/ois/internal/datadir"
 	"github.com/oisproject/ois/internal/egress"
+	"github.com/oisproject/ois/internal/notify"
 	"github.com/oisproject/ois/internal/replicate"
 	"github.com/oisproject/ois/internal/seal"
 	"github.com/oisproject/ois/internal/server"
@@ -84,6 +85,9 @@ type running struct {
 
 	adminAddress net.Addr // nil without such a port
 
+	notifier   *notify.Notifier
+	replicator *replicate.Replicator // nil without other zones
+
 	background context.CancelFunc // ends what works beside the requests
 	worked     sync.WaitGroup     // what that is
 
@@ -121,19 +125,19 @@ func (r *running) open(ctx context.Context, c runConfig) (err error) {
 	if err != nil {
 		return err
 	}
-	var peers *replicate.Replicator
 	if len(c.peers) > 0 {
-		peers = replicate.New(replicate.Config{Store: r.dir.Store, Peers: c.peers, Secret: c.peerSecret, Logger: c.log})
+		r.replicator = replicate.New(replicate.Config{Store: r.dir.Store, Peers: c.peers, Secret: c.peerSecret, Logger: c.log})
 	}
+	others := egress.New(c.egress)
 	r.key, err = r.dir.RootKey(c.getenv)
 	if err == nil {
 		config := server.Config{
-			Replicator: peers, PeerSecret: c.peerSecret,
+			Replicator: r.replicator, PeerSecret: c.peerSecret,
 			Store: r.dir.Store, Keys: datadir.Keys{Root: r.key, Store: r.dir.Store},
 			Zones: c.zones, Domain: c.domain, TrustedProxies: c.proxies, Logger: c.log, MaxConnections: c.maxConnections,
 			BucketLease: c.bucketLease, BucketRate: c.bucketRate,
 			Resolver:  resolver(c.verifyCNAME),
-			Egress:    egress.New(c.egress),
+			Egress:    others,
 			ImageFont: c.imageFont,
 		}
 		if c.certificate != nil {
@@ -146,8 +150,10 @@ func (r *running) open(ctx context.Context, c runConfig) (err error) {
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	r.background = stop
-	if peers != nil {
-		r.worked.Go(func() { peers.Run(background) })
+	r.notifier = notify.New(notify.Config{Store: r.dir.Store, Poster: others, Image: r.api.NotifiedImage, Logger: c.log})
+	r.worked.Go(func() { r.notifier.Run(background) })
+	if r.replicator != nil {
+		r.worked.Go(func() { r.replicator.Run(background) })
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/oisproject/ois/internal/metrics"
 	"github.com/oisproject/ois/internal/op"
 	"github.com/oisproject/ois/internal/store"
 )
@@ -102,6 +103,15 @@ func (n *Notifier) Figures() Figures {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return Figures{Told: n.told.Load(), Failed: n.failed.Load(), Dropped: n.dropped.Load(), Waiting: int64(len(n.pause))}
+}
+
+// Tell tells the figures.
+func (n *Notifier) Tell(m *metrics.Sink) {
+	f := n.Figures()
+	m.Counter("ois_events_told_total", "Events of notification rules that were told.", float64(f.Told))
+	m.Counter("ois_event_errors_total", "Attempts to tell an event that failed.", float64(f.Failed))
+	m.Counter("ois_events_dropped_total", "Events that were given up.", float64(f.Dropped))
+	m.Gauge("ois_event_rules_waiting", "Rules of notification that pause, since their events cannot be told.", float64(f.Waiting))
 }
 
 // Run tells events until ctx ends, and then waits for what is under way, which ctx cuts short.

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/oisproject/ois/internal/fault"
+	"github.com/oisproject/ois/internal/metrics"
 	"github.com/oisproject/ois/internal/op"
 	"github.com/oisproject/ois/internal/store"
 	"github.com/oisproject/ois/sdk/go/signature"
@@ -97,6 +98,15 @@ func (r *Replicator) Figures() Figures {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return Figures{Copied: r.copied.Load(), Deleted: r.deleted.Load(), Failed: r.failed.Load(), Waiting: int64(len(r.pause))}
+}
+
+// Tell tells the figures.
+func (r *Replicator) Tell(m *metrics.Sink) {
+	f := r.Figures()
+	m.Counter("ois_replicated_total", "Objects that were sent to other zones.", float64(f.Copied))
+	m.Counter("ois_replicated_deletions_total", "Objects that were deleted in other zones.", float64(f.Deleted))
+	m.Counter("ois_replication_errors_total", "Attempts to replicate an object that failed.", float64(f.Failed))
+	m.Gauge("ois_replication_waiting", "Buckets whose replication pauses, since something cannot be sent.", float64(f.Waiting))
 }
 
 // ErrNoDestination is matched when no peer has a bucket.
@@ -292,6 +302,9 @@ func (r *Replicator) copy(ctx context.Context, b *store.Bucket, owner string, ru
 		return err
 	}
 	defer o.Close()
+	if o.Info().Encryption != "" {
+		return nil // only the customer could read what arrives
+	}
 	if err := a.send(ctx, owner, to.Bucket, to.StorageClass, o); err != nil {
 		return err
 	}

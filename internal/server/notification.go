@@ -1,8 +1,6 @@
 package server
 
 import (
-	"cmp"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -14,14 +12,12 @@ import (
 
 // Each change of an object is compared with all rules of its bucket, and queued for those it matches, so they are bounded.
 const (
-	maxNotifications    = 20   // rules
-	maxNotificationID   = 255  // bytes
-	maxObjectFilters    = 20   // of a rule
-	maxObjectFilter     = 1024 // bytes
-	maxNotifyURL        = 2048 // bytes
-	notificationNoPorn  = "tupu-porn"
-	defaultGenPrefix    = "gen"
-	defaultGenSeparator = "_"
+	maxNotifications   = 20   // rules
+	maxNotificationID  = 255  // bytes
+	maxObjectFilters   = 20   // of a rule
+	maxObjectFilter    = 1024 // bytes
+	maxNotifyURL       = 2048 // bytes
+	notificationNoPorn = "tupu-porn"
 )
 
 var notificationEvents = []string{store.EventCreate, store.EventDelete, store.EventAbort, store.EventComplete}
@@ -78,7 +74,7 @@ func (x *exchange) checkCloudfunc(r *op.Notification) error {
 		if len(r.NotifyURL) > maxNotifyURL {
 			return fault.Newf(fault.InvalidRequest, "notify_url has %d bytes; allowed: %d", len(r.NotifyURL), maxNotifyURL)
 		}
-		if err := x.checkURL(r.NotifyURL); err != nil {
+		if _, err := x.egress.Parse(r.NotifyURL); err != nil {
 			return fault.Newf(fault.InvalidRequest, "notify_url: %w", err)
 		}
 	}
@@ -94,24 +90,4 @@ func (x *exchange) checkCloudfunc(r *op.Notification) error {
 		return fault.Newf(fault.InvalidRequest, "cloudfunc %s needs a service that this server does not have; allowed: notifier, image", r.Cloudfunc)
 	}
 	return fault.Newf(fault.InvalidRequest, "cloudfunc %q is unknown; allowed: notifier, image", r.Cloudfunc)
-}
-
-// checkURL checks an address that this server is to send something to.
-func (x *exchange) checkURL(text string) error {
-	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return fault.Newf(fault.InvalidRequest, "%q is not allowed; allowed: http://HOST[:PORT][/PATH], or with https", text)
-	}
-	return nil
-}
-
-// checkImageFunc checks what a rule wants to be made of images.
-func (x *exchange) checkImageFunc(r *op.Notification) error {
-	a := r.CloudfuncArgs
-	if a == nil || a.Action == "" {
-		return fault.Newf(fault.InvalidRequest, "the function image needs cloudfunc_args.action")
-	}
-	a.KeyPrefix = cmp.Or(a.KeyPrefix, defaultGenPrefix)
-	a.KeySeparator = cmp.Or(a.KeySeparator, defaultGenSeparator)
-	return nil
 }

@@ -74,7 +74,7 @@ func (r *Replica) keep(row *objectRow) {
 // the ETag is what they are checked against.
 func (s *Store) apart(ctx context.Context, small *body) (*body, error) {
 	r := causeOf(ctx).Replica
-	if r == nil || r.ETag == "" || r.ETag == small.md5 || len(small.inline) == 0 {
+	if r == nil || r.ETag == "" || r.ETag == small.md5 || len(small.inline) == 0 || small.sealing != nil {
 		return small, nil
 	}
 	large, err := s.receive(ctx, bytes.NewReader(small.inline), small.size, "", 0)
