@@ -131,3 +131,12 @@ func TestImageFunctionStaysWithItsOwner(t *testing.T) {
 		t.Errorf("%+v; want one event dropped, since bucket2 belongs to %s", got, other)
 	}
 }
+
+func TestNotifyURLThatIsRefused(t *testing.T) {
+	f := start(t)
+	f.bucket()
+	for _, url := range []string{"http://127.0.0.1/", "https://[::1]:9000/", "http://169.254.169.254/latest", "ftp://hooks.example.com/", "http://"} {
+		rule := `{"notifications":[{"id":"n","event_types":["create_object"],"cloudfunc":"notifier","notify_url":"` + url + `"}]}`
+		f.ask(f.key, "PUT", "/bucket1?notification", rule).wantFault(http.StatusBadRequest, "invalid_request")
+	}
+}
