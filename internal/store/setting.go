@@ -64,9 +64,23 @@ type Document struct {
 func (b *Bucket) document(snap meta.Snapshot, s setting) (Document, error) {
 	r, ok, err := snap.Get(settingKey(b.row.id, s))
 	if err == nil && !ok && b.row.set.has(s) {
-		err = fmt.Errorf("the %s of bucket %q is lost; ois fsck tells more", s, b.name)
+		err = b.checkUnset(snap, s)
 	}
 	return Document{Rev: r.Rev, Text: r.Val}, err
+}
+
+// checkUnset returns an error if the bucket, as the snapshot has it, should have the setting. It may have been taken
+// away since the bucket was looked up.
+func (b *Bucket) checkUnset(snap meta.Snapshot, s setting) error {
+	r, ok, err := snap.Get(bucketKey(b.name))
+	if !ok || err != nil {
+		return err
+	}
+	row, err := decodeBucket(r.Val)
+	if err == nil && row.id == b.row.id && row.set.has(s) {
+		err = fmt.Errorf("the %s of bucket %q is lost; ois fsck tells more", s, b.name)
+	}
+	return err
 }
 
 // Policy returns the policy of the bucket, as PutBucketPolicy was given it.
