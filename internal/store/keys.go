@@ -25,6 +25,7 @@ const (
 	kindKey     = 'k' // k <access key id>                       keyRow
 	kindScrub   = 's' // s                                       scrubRow: how far the scrub has come
 	kindSetting = 'm' // m <bucket id> <setting>                 what the owner has set, in JSON
+	kindJob     = 'j' // j <name of the job>                     jobRow: its last run
 )
 
 // A ref names one stored incarnation of an object, a part or an upload. It
@@ -177,6 +178,8 @@ func epochOf(k []byte) (uint32, error) {
 func userKey(id string) []byte { return append([]byte{kindUser}, id...) }
 
 func scrubKey() []byte { return []byte{kindScrub} }
+
+func jobKey(name string) []byte { return append([]byte{kindJob}, name...) }
 
 func accessKey(id string) []byte { return append([]byte{kindKey}, id...) }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/oisproject/ois/internal/blob"
+	"github.com/oisproject/ois/internal/job"
 )
 
 var fullHeaders = headers{
@@ -55,6 +56,8 @@ func TestRowsComeBackAsTheyWere(t *testing.T) {
 	roundTrip(t, p, p.encode(), decodePart)
 	u := uploadRow{created: at, class: standardIA, headers: fullHeaders}
 	roundTrip(t, u, u.encode(), decodeUpload)
+	j := jobRow{job.Run{Begun: at.UTC(), Ended: at.UTC(), Error: "no room", Counts: []job.Count{{Name: "expired", N: 1 << 40}, {Name: "aborted"}}}}
+	roundTrip(t, j, j.encode(), decodeJob)
 	g := garbageRow{extents: someExtents, parts: true}
 	roundTrip(t, g, g.encode(), decodeGarbage)
 	b := bucketRow{id: 1<<32 | 5, owner: "usr-a", zone: "jn1a", created: at, closing: true, grants: []grant{{permission: "READ"}, {user: "usr-b", permission: "WRITE"}}}
