@@ -38,6 +38,7 @@ type exchange struct {
 	caller         access.Caller
 	bucket         *store.Bucket // nil where there is none
 	source         *source       // of a copy or move
+	logsTo         logsTo
 }
 
 // ServeHTTP answers one request.
@@ -89,6 +90,7 @@ func (x *exchange) serve() error {
 	if err := x.checkFeatures(); err != nil {
 		return err
 	}
+	x.findLog() // before the request changes where that is
 	return run(x)
 }
 
@@ -169,6 +171,7 @@ func (x *exchange) end() {
 		}
 	}
 	x.logLine(p != nil)
+	x.logAccess()
 	if p != nil {
 		panic(http.ErrAbortHandler)
 	}

@@ -40,9 +40,7 @@ func TestUnanswered(t *testing.T) {
 	want := []op.ID{
 		op.PostObject, op.ListObjectVersions,
 		op.PutBucketExternalMirror, op.GetBucketExternalMirror, op.DeleteBucketExternalMirror,
-		op.PutBucketLogging, op.GetBucketLogging, op.DeleteBucketLogging,
 		op.PutBucketCNAME, op.GetBucketCNAME, op.DeleteBucketCNAME,
-		op.PutBucketLifecycle, op.GetBucketLifecycle, op.DeleteBucketLifecycle,
 		op.PutBucketNotification, op.GetBucketNotification, op.DeleteBucketNotification,
 		op.PutBucketReplication, op.GetBucketReplication, op.DeleteBucketReplication,
 		op.PutBucketVersioning, op.GetBucketVersioning,

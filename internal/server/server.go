@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/oisproject/ois/internal/access"
+	"github.com/oisproject/ois/internal/accesslog"
 	"github.com/oisproject/ois/internal/store"
 	"github.com/oisproject/ois/internal/wire"
 )
@@ -52,6 +53,9 @@ type Config struct {
 	// request and how, by X-Forwarded-For and X-Forwarded-Proto.
 	TrustedProxies []netip.Prefix
 
+	// AccessLog takes the lines of the logs that owners have set for their buckets; nil writes none.
+	AccessLog *accesslog.Log
+
 	Logger *slog.Logger     // nil discards
 	Now    func() time.Time // the clock for signatures; nil is time.Now
 }
@@ -64,6 +68,8 @@ type Server struct {
 	product []string
 	proxies []netip.Prefix
 	log     *slog.Logger
+	access  *accesslog.Log // nil if there is none
+	now     func() time.Time
 	http    *http.Server
 	leaving atomic.Bool
 
@@ -92,6 +98,7 @@ func New(c Config) (*Server, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	s.access, s.now = c.AccessLog, c.Now
 	s.auth = access.NewAuthenticator(c.Keys, c.Now)
 	s.http = &http.Server{
 		Handler:                      s,

@@ -30,6 +30,12 @@ var table = [op.Count + 1]handler{
 	op.PutBucketPolicy:       does((*exchange).putBucketPolicy),
 	op.GetBucketPolicy:       bucketDoes((*store.Bucket).GetBucketPolicy),
 	op.DeleteBucketPolicy:    bucketDoes((*store.Bucket).DeleteBucketPolicy),
+	op.PutBucketLogging:      bucketDoes((*store.Bucket).PutBucketLogging),
+	op.GetBucketLogging:      bucketDoes((*store.Bucket).GetBucketLogging),
+	op.DeleteBucketLogging:   bucketDoes((*store.Bucket).DeleteBucketLogging),
+	op.PutBucketLifecycle:    bucketDoes((*store.Bucket).PutBucketLifecycle),
+	op.GetBucketLifecycle:    bucketDoes((*store.Bucket).GetBucketLifecycle),
+	op.DeleteBucketLifecycle: bucketDoes((*store.Bucket).DeleteBucketLifecycle),
 
 	op.PutObject:     bucketDoes((*store.Bucket).PutObject),
 	op.CopyObject:    does((*exchange).copyObject),
