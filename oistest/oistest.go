@@ -143,7 +143,7 @@ func (s *Server) serve(ctx context.Context, fsys vfs.FS, dir string, log *slog.L
 	}
 	s.api, err = server.New(server.Config{
 		Store: s.dir.Store, Keys: datadir.Keys{Root: key, Store: s.dir.Store},
-		Zones: zones, Domain: o.Domain, Logger: log,
+		Zones: zones, Domain: o.Domain, AccessLog: s.dir.AccessLog, Logger: log,
 	})
 	if err != nil {
 		return err
@@ -154,6 +154,7 @@ func (s *Server) serve(ctx context.Context, fsys vfs.FS, dir string, log *slog.L
 	}
 	s.Endpoint = "http://" + l.Addr().String()
 	go func() { s.served <- s.api.Serve(l) }()
+	s.dir.Jobs.Start()
 	return nil
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/oisproject/ois/internal/datadir"
+	"github.com/oisproject/ois/internal/job"
 	"github.com/oisproject/ois/internal/store"
 	"github.com/oisproject/ois/internal/vfs"
 )
@@ -39,7 +40,7 @@ const statusHelp = `Exit statuses, the same for all commands:
     0  all is well
     1  something did not work, or a part of it
     2  the command line is wrong; nothing was done
-    3  a user, a key, a file or the data directory is not there
+    3  a user, a key, a job, a file or the data directory is not there
     4  permission was denied
     5  the network failed, or an address cannot be listened on
   130  interrupted, by Ctrl-C or SIGTERM, before the work was done`
@@ -133,7 +134,7 @@ func (a *app) status(ctx context.Context, err error) int {
 		return exitInterrupted
 	case errors.Is(err, fs.ErrPermission):
 		return exitDenied
-	case errors.Is(err, store.ErrUserNotExist), errors.Is(err, store.ErrKeyNotExist),
+	case errors.Is(err, store.ErrUserNotExist), errors.Is(err, store.ErrKeyNotExist), errors.Is(err, job.ErrUnknown),
 		errors.Is(err, datadir.ErrNotExist), errors.Is(err, fs.ErrNotExist):
 		return exitNotFound
 	case network:
@@ -174,7 +175,7 @@ See it work, without leaving anything behind:
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), cobraSecondUse, "", 1))
 	root.SetHelpCommand(helpCommand(root))
 	root.AddCommand(a.serveCommand(), a.demoCommand(), a.userCommand(), a.keyCommand(), a.fsckCommand(),
-		a.backupCommand(), a.restoreCommand(), a.versionCommand(), a.completionCommand())
+		a.backupCommand(), a.restoreCommand(), a.jobCommand(), a.versionCommand(), a.completionCommand())
 	if len(a.Args) > 0 && strings.HasPrefix(a.Args[0], cobra.ShellCompRequestCmd) {
 		unquoteUsages(root)
 	}

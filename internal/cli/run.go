@@ -102,7 +102,7 @@ func (r *running) open(ctx context.Context, c runConfig) (err error) {
 	if err == nil {
 		r.api, err = server.New(server.Config{
 			Store: r.dir.Store, Keys: datadir.Keys{Root: r.key, Store: r.dir.Store},
-			Zones: c.zones, Domain: c.domain, TrustedProxies: c.proxies, Logger: c.log,
+			Zones: c.zones, Domain: c.domain, TrustedProxies: c.proxies, AccessLog: r.dir.AccessLog, Logger: c.log,
 		})
 	}
 	if err != nil {
@@ -119,13 +119,14 @@ func (r *running) answer(ctx context.Context, c runConfig, p ports) error {
 	}
 	r.address = p.api.Addr()
 	local := admin.NewLocal(r.dir.Store, baseURL(r.address))
-	local.BackUp = r.dir.Backup
+	local.BackUp, local.Runner = r.dir.Backup, r.dir.Jobs
 	r.serveSide(ctx, socket, admin.Handler(local))
 	if p.side != nil {
 		r.adminAddress = p.side.Addr()
 		r.serveSide(ctx, p.side, sideHandler())
 	}
 	r.serve(func() error { return r.api.Serve(p.api) })
+	r.dir.Jobs.Start()
 	return nil
 }
 
@@ -158,6 +159,7 @@ func (r *running) serve(do func() error) {
 // stop takes no more requests, waits for those under way as long as ctx allows, and closes the
 // data directory. What an operator has asked for on the side is cut short.
 func (r *running) stop(ctx context.Context) error {
+	r.dir.Jobs.Stop()
 	err := r.api.Shutdown(ctx)
 	for _, s := range r.side {
 		err = errors.Join(err, s.Shutdown(ctx))
