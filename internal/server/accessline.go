@@ -33,7 +33,7 @@ func (x *exchange) findLog() {
 		return
 	}
 	ctx := context.WithoutCancel(x.context()) // a client that goes leaves its line
-	if b == nil { // it was refused before, or is about no bucket
+	if b == nil {                             // it was refused before, or is about no bucket
 		if x.address.Bucket == "" || op.Table[x.operation].Auth == op.AuthUser {
 			return
 		}
