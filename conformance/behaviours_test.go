@@ -42,7 +42,7 @@ var behaviours = []behaviour{
 	21: {what: "chunked bodies without a length"},
 	22: {what: "short bodies store nothing"},
 	23: {what: "metadata and storage class come back everywhere"},
-	24: {what: "encryption with keys of the customer is never ignored", later: "encryption with keys of the customer"},
+	24: {what: "encryption with keys of the customer on put, get, head and copy"},
 	25: {what: "strange keys; response-content-type verbatim"},
 	26: {what: "ranges, of reads and of copied parts"},
 	27: {what: "listing: markers, pages, common prefixes, empty parameters"},

@@ -125,6 +125,7 @@ func (b *bucket) remove() {
 		b.deleteAll(l.Keys)
 		more = l.HasMore
 	}
+	b.eraseVersions()
 	a := b.send("DELETE", "", "")
 	if a.status == http.StatusForbidden && a.failure().Code == "lease_not_ready" {
 		b.t.Logf("bucket %s stays behind: its lease is too young", b.name)

@@ -165,3 +165,14 @@ func TestManyPartsMakeOneObject(t *testing.T) {
 	b.delete("a").want(http.StatusNoContent)
 	b.get("copy", "Range: bytes=-6").want(http.StatusPartialContent).wantBody(want[minPart-2:] + "tail")
 }
+
+func TestMorePartsThanAnObjectMayHaveAreRefused(t *testing.T) {
+	s := start(t)
+	b := s.newBucket()
+	u := b.initiate("a")
+	u.part(0, "x").want(http.StatusCreated)
+	entries := strings.Repeat(`{"part_number":0},`, 10_001)
+	u.completeWith(`{"object_parts":[`+strings.TrimSuffix(entries, ",")+`]}`, "").wantFault(http.StatusBadRequest, "max_parts_exceeded")
+	b.wantMissing("a")
+	u.complete("", 0).want(http.StatusCreated)
+}

@@ -36,7 +36,7 @@ func startService() (_ *service, stop func() bool, err error) {
 		return nil, nil, err
 	}
 	return &service{
-		scheme: u.Scheme, addr: u.Host, host: u.Host, zones: []string{"jn1a", "jn1b"}, domain: "ois.test",
+		scheme: u.Scheme, addr: u.Host, host: u.Host, zones: []string{"jn1a", "jn1b"}, domain: "ois.test", origin: "127.0.0.1",
 		owner: newAccount(srv.AccessKeyID, srv.SecretAccessKey), other: newAccount(other.AccessKeyID, other.SecretAccessKey),
 	}, p.stop, nil
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestClient13_OptionsNeedsNoSignature(t *testing.T) {
@@ -20,6 +21,19 @@ func TestClient13_OptionsNeedsNoSignature(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestPreflightOfALink checks that a page may use a signed link: its preflight has the query of the link, which is signed for another method.
+func TestPreflightOfALink(t *testing.T) {
+	s := start(t)
+	b := s.newBucket()
+	b.cors("", `{"allowed_origin":"https://app.example.com","allowed_methods":["PUT"]}`)
+	page := "Origin: https://app.example.com"
+	link := b.as(nil).request("PUT", "/a.txt", "x", page).presigned(s.owner, time.Now().Add(time.Hour).Unix())
+	ask := link
+	ask.method, ask.body, ask.header = "OPTIONS", "", []string{page, "Access-Control-Request-Method: PUT"}
+	s.do(ask).want(http.StatusOK).wantHeader("Access-Control-Allow-Origin", "https://app.example.com")
+	s.do(link).want(http.StatusCreated).wantHeader("Access-Control-Allow-Origin", "https://app.example.com")
 }
 
 func TestOriginDoesNotBlockARequest(t *testing.T) {

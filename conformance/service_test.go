@@ -20,6 +20,7 @@ var (
 	secondKey    = flag.String("second-access-key-id", "", "`id` of an access key of another user; empty skips what needs one")
 	secondSecret = flag.String("second-secret-access-key", "", "its `secret`")
 	zoneList     = flag.String("zone", "jn1a", "`zones` of the service, separated by commas, the default zone first")
+	originHost   = flag.String("origin-host", "", "`host` at which the service reaches servers that tests start here; empty skips fetch and mirror")
 	domainName   = flag.String("domain", "", "base `domain` of the service's host names; empty skips virtual hosts and discovery")
 )
 
@@ -30,6 +31,7 @@ type service struct {
 	host   string // Host header of requests that do not say otherwise
 	zones  []string
 	domain string
+	origin string // host at which it reaches servers that tests start; empty if it does not
 
 	owner *account
 	other *account // nil if there is none
@@ -81,7 +83,7 @@ func flaggedService() (*service, error) {
 		return nil, fmt.Errorf("-endpoint needs -access-key-id and -secret-access-key")
 	}
 	s := &service{
-		scheme: u.Scheme, addr: u.Host, host: u.Host, domain: *domainName,
+		scheme: u.Scheme, addr: u.Host, host: u.Host, domain: *domainName, origin: *originHost,
 		zones: strings.Split(*zoneList, ","), owner: newAccount(*accessKey, *secretKey),
 	}
 	if u.Port() == "" {
@@ -119,6 +121,14 @@ func (s *session) needDomain() {
 	s.t.Helper()
 	if s.domain == "" {
 		s.t.Skip("needs the base domain of the service: -domain")
+	}
+}
+
+// needOrigin skips a test in which the service reads from a server of ours.
+func (s *session) needOrigin() {
+	s.t.Helper()
+	if s.origin == "" {
+		s.t.Skip("needs a host at which the service reaches servers that tests start: -origin-host")
 	}
 }
 

@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"github.com/oisproject/ois/internal/datadir"
+	"github.com/oisproject/ois/internal/egress"
 	"github.com/oisproject/ois/internal/server"
 	"github.com/oisproject/ois/internal/vfs"
 	ois "github.com/oisproject/ois/sdk/go"
@@ -144,6 +145,7 @@ func (s *Server) serve(ctx context.Context, fsys vfs.FS, dir string, log *slog.L
 	s.api, err = server.New(server.Config{
 		Store: s.dir.Store, Keys: datadir.Keys{Root: key, Store: s.dir.Store},
 		Zones: zones, Domain: o.Domain, AccessLog: s.dir.AccessLog, Logger: log,
+		Egress: egress.New(egress.Options{AllowPrivate: true}), // the origins of tests are on this machine
 	})
 	if err != nil {
 		return err

@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,6 +32,8 @@ import (
 //	[!] get URL BUCKET KEY FILE    compares the object with the file
 //	set URL BUCKET SETTING FILE    sets lifecycle or logging of the bucket to the JSON in the file
 //	grab URL BUCKET PREFIX FILE    writes the objects under the prefix to the file, one after the other
+//	[!] publish URL BUCKET DOMAIN   opens the bucket to all readers and binds the domain to it as a website
+//	visit URL HOST PATH STATUS [FILE]  asks for a page, which must have that status, and be that of the file
 //	damage PATTERN             changes a byte in the middle of each file that matches
 //	fill FILE SIZE             makes a file of so many bytes
 //	mode MODE FILE…            wants the files to have these permissions
@@ -46,7 +50,8 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"status": status, "serve": serveCmd, "end": endCmd, "keys": keysCmd, "put": putCmd, "get": getCmd, "set": setCmd, "grab": grabCmd, "damage": damageCmd, "fill": fillCmd, "mode": modeCmd,
+			"status": status, "serve": serveCmd, "end": endCmd, "keys": keysCmd, "put": putCmd, "get": getCmd, "set": setCmd, "grab": grabCmd,
+			"publish": publishCmd, "visit": visitCmd, "damage": damageCmd, "fill": fillCmd, "mode": modeCmd,
 		},
 	})
 }
@@ -208,6 +213,34 @@ func grabCmd(ts *testscript.TestScript, neg bool, args []string) {
 		all = append(all, text...)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[3]), all, 0o600))
+}
+
+func publishCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: publish URL BUCKET DOMAIN")
+	}
+	ctx := context.Background()
+	c := client(ts, args[0])
+	ts.Check(c.Bucket(args[1], "").SetACL(ctx, ois.GrantAll("READ")))
+	_, err := c.API().PutBucketCNAME(ctx, &api.PutBucketCNAMEInput{Bucket: args[1], Domain: args[2], Type: "website"})
+	report(ts, neg, err)
+}
+
+func visitCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 4 || len(args) > 5 {
+		ts.Fatalf("usage: visit URL HOST PATH STATUS [FILE]")
+	}
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, args[0]+args[2], http.NoBody)
+	ts.Check(err)
+	r.Host = args[1]
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	ts.Check(err)
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	if strconv.Itoa(resp.StatusCode) != args[3] || len(args) == 5 && string(text) != ts.ReadFile(args[4]) {
+		ts.Fatalf("%s at %s: %s\n%s", args[2], args[1], resp.Status, text)
+	}
 }
 
 func damageCmd(ts *testscript.TestScript, neg bool, args []string) {

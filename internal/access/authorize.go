@@ -33,9 +33,15 @@ type Attempt struct {
 	// authenticated callers may use.
 	Overrides bool
 
-	Referer string     // the header
-	IP      netip.Addr // of the client
+	// Closed says that the request is for the root of a domain of the owner's, which shows nothing to whoever has no name.
+	Closed bool
+
+	Referer string // the header
+	Client  Client // nil if it has no address
 }
+
+// A Client tells its address, for which only policies ask. The zero address is in no network.
+type Client interface{ IP() netip.Addr }
 
 // Authorize returns nil if the attempt is allowed, else bucket_not_active or
 // permission_denied. What a copy or move reads from is asked for by AuthorizeSource.
@@ -50,6 +56,8 @@ func Authorize(a *Attempt) error {
 		return nil
 	case a.Overrides && a.Caller.Anonymous():
 		return denied("an anonymous request may not override response headers")
+	case a.Closed && a.Caller.Anonymous():
+		return denied("the root of a domain is closed; a request for it needs a signature")
 	case info.Auth == op.AuthUser && a.Caller.Anonymous():
 		return denied("%s needs a signed request", info.Name)
 	case info.Auth == op.AuthUser:
@@ -86,7 +94,10 @@ func (a *Attempt) may(info *op.Info, need op.Auth, action string, signed bool) e
 		return denied("an anonymous request may not use %s", info.Name) // whatever a policy says to everybody
 	}
 	if action != "" {
-		f := facts{user: a.Caller.UserID, action: action, key: a.Key, referer: a.Referer, ip: a.IP}
+		f := facts{user: a.Caller.UserID, action: action, key: a.Key, referer: a.Referer}
+		if b.Policy != nil && a.Client != nil {
+			f.ip = a.Client.IP()
+		}
 		switch b.Policy.judge(&f) {
 		case allowed:
 			return nil

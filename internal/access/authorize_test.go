@@ -3,6 +3,7 @@ package access
 import (
 	"flag"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -177,6 +178,31 @@ func TestAuthorizeOverrides(t *testing.T) {
 	}
 }
 
+// TestClosedRootIsForWhoHasAName: at the root of a domain nothing is shown to strangers, whatever grants and policy say.
+func TestClosedRootIsForWhoHasAName(t *testing.T) {
+	open := bucket("* FULL_CONTROL")
+	for _, test := range []struct {
+		id     op.ID
+		caller Caller
+		want   bool
+	}{
+		{op.HeadBucket, anonymous, false},
+		{op.ListObjects, anonymous, false},
+		{op.HeadBucket, friend, true},
+		{op.ListObjects, friend, true},
+		{op.ListObjects, owner, true},
+		{op.OptionsObject, anonymous, true},
+	} {
+		err := Authorize(&Attempt{Caller: test.caller, Operation: test.id, Bucket: open, Closed: true})
+		if got := err == nil; got != test.want {
+			t.Errorf("%v by %q at a closed root: %v; want allowed %v", test.id, test.caller.UserID, err, test.want)
+		}
+	}
+	if err := Authorize(&Attempt{Caller: anonymous, Operation: op.HeadBucket, Bucket: open}); err != nil {
+		t.Errorf("HeadBucket elsewhere: %v", err)
+	}
+}
+
 func TestSuspendedBucketIsClosedToAll(t *testing.T) {
 	suspended := bucket("* FULL_CONTROL")
 	suspended.Active = false
@@ -204,5 +230,29 @@ func TestAuthorizeWithoutBucketDenies(t *testing.T) {
 	}
 	if err := Authorize(&Attempt{Caller: owner, Bucket: bucket()}); err == nil {
 		t.Error("the owner may do what is no operation")
+	}
+}
+
+// A counted client counts how often it is asked for its address.
+type countedClient struct{ asked int }
+
+func (c *countedClient) IP() netip.Addr {
+	c.asked++
+	return netip.MustParseAddr("192.0.2.1")
+}
+
+func TestAddressIsAskedForByPoliciesOnly(t *testing.T) {
+	policy, err := ParsePolicy("bucket1", []op.Statement{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, b := range []*Bucket{{Owner: "usr-a", Active: true}, {Owner: "usr-a", Active: true, Policy: policy}} {
+		c := new(countedClient)
+		if err := Authorize(&Attempt{Operation: op.GetObject, Bucket: b, Client: c}); fault.CodeOf(err) != fault.PermissionDenied {
+			t.Errorf("Authorize = %v; want %s", err, fault.PermissionDenied)
+		}
+		if c.asked != want {
+			t.Errorf("the address was asked for %d times; want %d", c.asked, want)
+		}
 	}
 }

@@ -97,6 +97,7 @@ func TestLinesAreDeliveredWhenTheirHourIsOver(t *testing.T) {
 		defer l.Close()
 		deliver(t, l, to, time.Time{}) // there is nothing, not even the directory
 		l.Append(one, []byte("a\n"))
+		time.Sleep(2 * time.Second) // until it has its file, which is the first
 		l.Append(two, []byte("A\n"))
 		time.Sleep(30 * time.Minute)
 		l.Append(one, []byte("b\n"))

@@ -1,4 +1,4 @@
-// Package admin is how an operator manages users and access keys, and has a store checked or backed up: over the
+// Package admin is how an operator manages users, access keys and websites, and has a store checked or backed up: over the
 // socket of the server that runs, or on the store itself if none does. [Service] is the same on both roads.
 //
 // The socket lies in the data directory and is for its owner alone: whoever may open it
@@ -23,7 +23,7 @@ var ErrNoServer = errors.New("no server is running")
 var ErrServerRuns = errors.New("a server runs on it; stop that first")
 
 // A Service does what an operator asks for. It is safe for concurrent use. Its errors match those of package store:
-// ErrUserNotExist, ErrUserExists, ErrUserInUse and ErrKeyNotExist.
+// ErrUserNotExist, ErrUserExists, ErrUserInUse, ErrKeyNotExist, ErrBucketNotExist and ErrSealed.
 //
 // A user is named by id or by name; an id wins.
 type Service interface {
@@ -40,6 +40,15 @@ type Service interface {
 	CreateKey(ctx context.Context, user string) (store.Key, error)
 	// DeleteKey revokes an access key. No request signed with it is accepted from now on.
 	DeleteKey(ctx context.Context, id string) error
+
+	WebsiteService
+	// SetStanding suspends a user, or lets it go on if it is store.Good.
+	SetStanding(ctx context.Context, user string, to store.Standing) error
+
+	// Buckets returns the buckets of all users, ordered by name.
+	Buckets(ctx context.Context) ([]Bucket, error)
+	// SuspendBucket suspends a bucket, or lets it go on.
+	SuspendBucket(ctx context.Context, name string, suspended bool) error
 
 	// Endpoint returns the base URL of the server that runs, or "" if none does.
 	Endpoint(ctx context.Context) (string, error)

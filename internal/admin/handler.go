@@ -43,6 +43,10 @@ var kinds = map[string]error{
 	"key_not_exist":  store.ErrKeyNotExist,
 	"job_not_exist":  job.ErrUnknown,
 	"job_busy":       job.ErrBusy,
+
+	"no_website":       ErrNoWebsite,
+	"bucket_not_exist": store.ErrBucketNotExist,
+	"sealed":           store.ErrSealed,
 }
 
 // Handler answers on the socket for s.
@@ -66,6 +70,7 @@ func Handler(s Service) http.Handler {
 	mux.Handle("DELETE "+pathKeys, answer(func(r *http.Request) (any, error) {
 		return nil, s.DeleteKey(r.Context(), r.URL.Query().Get(paramID))
 	}))
+	handleWebsites(mux, s)
 	mux.Handle("GET "+pathEndpoint, answer(func(r *http.Request) (any, error) {
 		return s.Endpoint(r.Context())
 	}))
@@ -81,6 +86,7 @@ func Handler(s Service) http.Handler {
 	mux.Handle("POST "+pathJobs, answer(func(r *http.Request) (any, error) {
 		return runJob(s, r)
 	}))
+	handleSuspend(mux, s)
 	return mux
 }
 

@@ -19,8 +19,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/oisproject/ois/internal/admin"
 	"github.com/oisproject/ois/internal/datadir"
 	"github.com/oisproject/ois/internal/job"
+	"github.com/oisproject/ois/internal/seal"
 	"github.com/oisproject/ois/internal/store"
 	"github.com/oisproject/ois/internal/vfs"
 )
@@ -40,7 +42,7 @@ const statusHelp = `Exit statuses, the same for all commands:
     0  all is well
     1  something did not work, or a part of it
     2  the command line is wrong; nothing was done
-    3  a user, a key, a job, a file or the data directory is not there
+    3  a user, a key, a bucket, a job, a file or the data directory is not there
     4  permission was denied
     5  the network failed, or an address cannot be listened on
   130  interrupted, by Ctrl-C or SIGTERM, before the work was done`
@@ -82,6 +84,8 @@ type app struct {
 	disk vfs.FS
 	// still says that a store is opened to be looked at, so that nothing in it is changed unasked.
 	still bool
+	// secrets seals secrets, if a command opens a store itself.
+	secrets *seal.Ring
 	// wrap puts something between the demo and its server, unless it is nil.
 	wrap func(http.RoundTripper) http.RoundTripper
 }
@@ -134,7 +138,8 @@ func (a *app) status(ctx context.Context, err error) int {
 		return exitInterrupted
 	case errors.Is(err, fs.ErrPermission):
 		return exitDenied
-	case errors.Is(err, store.ErrUserNotExist), errors.Is(err, store.ErrKeyNotExist), errors.Is(err, job.ErrUnknown),
+	case errors.Is(err, store.ErrUserNotExist), errors.Is(err, store.ErrKeyNotExist), errors.Is(err, store.ErrBucketNotExist),
+		errors.Is(err, admin.ErrNoWebsite), errors.Is(err, job.ErrUnknown),
 		errors.Is(err, datadir.ErrNotExist), errors.Is(err, fs.ErrNotExist):
 		return exitNotFound
 	case network:
@@ -174,7 +179,7 @@ See it work, without leaving anything behind:
 	root.SetVersionTemplate("ois {{.Version}}\n")
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), cobraSecondUse, "", 1))
 	root.SetHelpCommand(helpCommand(root))
-	root.AddCommand(a.serveCommand(), a.demoCommand(), a.userCommand(), a.keyCommand(), a.fsckCommand(),
+	root.AddCommand(a.serveCommand(), a.demoCommand(), a.userCommand(), a.keyCommand(), a.bucketCommand(), a.websiteCommand(), a.fsckCommand(),
 		a.backupCommand(), a.restoreCommand(), a.jobCommand(), a.versionCommand(), a.completionCommand())
 	if len(a.Args) > 0 && strings.HasPrefix(a.Args[0], cobra.ShellCompRequestCmd) {
 		unquoteUsages(root)

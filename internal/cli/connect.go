@@ -71,7 +71,7 @@ func (a *app) connectOnce(ctx context.Context, dir string) (*session, error) {
 	if !errors.Is(err, admin.ErrNoServer) {
 		return nil, err
 	}
-	d, err := datadir.Open(ctx, a.disk, dir, &datadir.Options{Still: a.still})
+	d, err := datadir.Open(ctx, a.disk, dir, &datadir.Options{Still: a.still, Secrets: a.secrets, WithoutSecrets: a.secrets == nil})
 	switch {
 	case errors.Is(err, datadir.ErrNotExist):
 		return nil, fmt.Errorf("%w; start %q first, which makes one", err, "ois serve --data "+dir)

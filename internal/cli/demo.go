@@ -76,7 +76,7 @@ func (a *app) demo(ctx context.Context) (err error) {
 		return err
 	}
 	_, err = fmt.Fprintf(a.Stdout, "A server on %s, ready after %v, with its data in %s\n",
-		baseURL(srv.address), time.Since(began).Round(time.Millisecond), temp)
+		baseURL("http", srv.address), time.Since(began).Round(time.Millisecond), temp)
 	if err == nil {
 		err = d.connect(srv, a.wrap)
 	}
@@ -91,7 +91,7 @@ func (a *app) demo(ctx context.Context) (err error) {
 
 // connect makes a client of the server, whose requests go through wrap unless that is nil.
 func (d *demo) connect(srv *running, wrap func(http.RoundTripper) http.RoundTripper) (err error) {
-	d.address = baseURL(srv.address)
+	d.address = baseURL("http", srv.address)
 	transport := ois.NewTransport()
 	d.status = &statusRecorder{RoundTripper: transport, closeIdle: transport.CloseIdleConnections}
 	if wrap != nil {

@@ -86,6 +86,7 @@ func (a *app) printFindings(r *store.Report, asJSON bool) error {
 	}{
 		{"buckets", r.Buckets},
 		{"objects", r.Objects},
+		{"versions", r.Versions},
 		{"uploads", r.Uploads},
 		{"parts", r.Parts},
 		{"blobs", r.Blobs},

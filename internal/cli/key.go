@@ -22,6 +22,7 @@ in the data directory, see "ois serve --help".`,
 
 func (a *app) keyCreateCommand() *cobra.Command {
 	var data, user string
+	var keyFiles []string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "create",
@@ -35,7 +36,10 @@ the server if it runs. The secret is shown this once.`,
   # For a script:
   ois key create --user alice --json`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if a.secrets, err = loadKeys(cmd.Context(), keyFiles, nil); err != nil {
+				return err
+			}
 			return a.with(cmd.Context(), data, func(s admin.Service) error {
 				return a.createKey(cmd.Context(), s, user, asJSON)
 			})
@@ -43,6 +47,7 @@ the server if it runs. The secret is shown this once.`,
 	}
 	dataFlag(cmd, &data)
 	jsonFlag(cmd, &asJSON)
+	keyFileFlag(cmd, &keyFiles)
 	cmd.Flags().StringVar(&user, "user", "root", "name or id of the user it is for")
 	return cmd
 }

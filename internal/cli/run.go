@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -12,7 +13,10 @@ import (
 
 	"github.com/oisproject/ois/internal/admin"
 	"github.com/oisproject/ois/internal/datadir"
+	"github.com/oisproject/ois/internal/egress"
+	"github.com/oisproject/ois/internal/seal"
 	"github.com/oisproject/ois/internal/server"
+	"github.com/oisproject/ois/internal/store"
 	"github.com/oisproject/ois/internal/vfs"
 )
 
@@ -24,11 +28,17 @@ type runConfig struct {
 	zones       []string
 	domain      string
 	proxies     []netip.Prefix // that are believed when they say who sends a request
+	verifyCNAME bool           // domains are bound only to the bucket that they lead to
 	minFree     int64          // as in datadir.Options
 	scrubRate   int64          // likewise
-	disk        vfs.FS
-	getenv      func(string) string
-	log         *slog.Logger
+	egress      egress.Options // of requests to other servers
+	imageFont   []byte         // for watermarks, if there is one
+	certificate *certificate   // nil means plain HTTP
+	secrets     *seal.Ring     // nil means that secrets are stored as they are
+	limits
+	disk   vfs.FS
+	getenv func(string) string
+	log    *slog.Logger
 }
 
 // ports are where a server listens.
@@ -63,6 +73,7 @@ func (p ports) close() error {
 // A running is a server at work on a data directory.
 type running struct {
 	dir     *datadir.Dir
+	log     *slog.Logger
 	key     datadir.RootKey
 	api     *server.Server
 	address net.Addr
@@ -81,7 +92,7 @@ func start(ctx context.Context, c runConfig) (*running, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &running{failed: make(chan error, 4)} // room for one of each sender, so that none waits
+	r := &running{log: c.log, failed: make(chan error, 4)} // room for one of each sender, so that none waits
 	if err := r.open(ctx, c); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
@@ -94,21 +105,43 @@ func start(ctx context.Context, c runConfig) (*running, error) {
 // open opens the data directory and puts the server over its store.
 func (r *running) open(ctx context.Context, c runConfig) (err error) {
 	fatal := func(err error) { r.failed <- err }
-	r.dir, err = datadir.Open(ctx, c.disk, c.data, &datadir.Options{Create: true, Logger: c.log, MinFree: c.minFree, ScrubRate: c.scrubRate, Fatal: fatal})
+	r.dir, err = datadir.Open(ctx, c.disk, c.data, &datadir.Options{
+		Create: true, Logger: c.log, MinFree: c.minFree, ScrubRate: c.scrubRate, Fatal: fatal,
+		Secrets: c.secrets, MaxBuckets: c.maxBuckets,
+	})
+	if errors.Is(err, store.ErrSealed) {
+		return fmt.Errorf("%w, with --key-file", err)
+	}
 	if err != nil {
 		return err
 	}
-	r.key, err = datadir.LoadRootKey(c.disk, c.data, c.getenv)
+	r.key, err = r.dir.RootKey(c.getenv)
 	if err == nil {
-		r.api, err = server.New(server.Config{
+		config := server.Config{
 			Store: r.dir.Store, Keys: datadir.Keys{Root: r.key, Store: r.dir.Store},
-			Zones: c.zones, Domain: c.domain, TrustedProxies: c.proxies, AccessLog: r.dir.AccessLog, Logger: c.log,
-		})
+			Zones: c.zones, Domain: c.domain, TrustedProxies: c.proxies, Logger: c.log, MaxConnections: c.maxConnections,
+			AccessLog: r.dir.AccessLog, BucketLease: c.bucketLease, BucketRate: c.bucketRate,
+			Resolver:  resolver(c.verifyCNAME),
+			Egress:    egress.New(c.egress),
+			ImageFont: c.imageFont,
+		}
+		if c.certificate != nil {
+			config.TLS = c.certificate.config()
+		}
+		r.api, err = server.New(config)
 	}
 	if err != nil {
 		return errors.Join(err, r.dir.Close())
 	}
 	return nil
+}
+
+// resolver returns who is asked about domains, nobody if they are not verified.
+func resolver(verify bool) server.Resolver {
+	if !verify {
+		return nil
+	}
+	return net.DefaultResolver
 }
 
 // answer answers requests, an operator on the socket, and on the port for administration if there is one.
@@ -118,25 +151,30 @@ func (r *running) answer(ctx context.Context, c runConfig, p ports) error {
 		return err
 	}
 	r.address = p.api.Addr()
-	local := admin.NewLocal(r.dir.Store, baseURL(r.address))
+	local := admin.NewLocal(r.dir.Store, c.url(r.address))
 	local.BackUp, local.Runner = r.dir.Backup, r.dir.Jobs
-	r.serveSide(ctx, socket, admin.Handler(local))
+	r.serveSide(ctx, socket, &http.Server{Handler: admin.Handler(local), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute})
 	if p.side != nil {
 		r.adminAddress = p.side.Addr()
-		r.serveSide(ctx, p.side, sideHandler())
+		r.serveSide(ctx, p.side, adminServer(r))
 	}
 	r.serve(func() error { return r.api.Serve(p.api) })
 	r.dir.Jobs.Start()
 	return nil
 }
 
-// serveSide serves h on l. What it does ends with stop, not with ctx.
-func (r *running) serveSide(ctx context.Context, l net.Listener, h http.Handler) {
-	base, halt := context.WithCancel(context.WithoutCancel(ctx))
-	s := &http.Server{
-		Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute,
-		BaseContext: func(net.Listener) context.Context { return base },
+// url returns an address of the API that clients on this machine can use.
+func (c *runConfig) url(addr net.Addr) string {
+	if c.certificate != nil {
+		return baseURL("https", addr)
 	}
+	return baseURL("http", addr)
+}
+
+// serveSide runs s on l. What it does ends with stop, not with ctx.
+func (r *running) serveSide(ctx context.Context, l net.Listener, s *http.Server) {
+	base, halt := context.WithCancel(context.WithoutCancel(ctx))
+	s.BaseContext = func(net.Listener) context.Context { return base }
 	s.RegisterOnShutdown(halt)
 	r.side = append(r.side, s)
 	r.serve(func() error {

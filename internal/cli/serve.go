@@ -6,14 +6,15 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
-	"net/http/pprof"
 	"net/netip"
+	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/oisproject/ois/internal/imaging"
 )
 
 // grace is how long requests that are under way may take when the server is told to stop.
@@ -26,6 +27,9 @@ type serveFlags struct {
 	trusted             []string
 	minFreeSize         string
 	scrubRateSize       string
+	imageFontFile       string
+	tlsCert, tlsKey     string
+	keyFiles            []string
 }
 
 func (a *app) serveCommand() *cobra.Command {
@@ -46,10 +50,28 @@ the last 64MiB, less on a small disk, without which nothing could be deleted any
 Once a week all that is stored is read and compared with its checksums, --scrub-rate bytes a
 second, so that damage is found while there are backups. What is damaged is named in the log.
 
+Users can have the server fetch objects from other servers, once or as the mirror of a bucket. It
+connects to public addresses only, wherever a name or a redirect leads. --allow-private-egress lifts
+that, and is dangerous: whoever may write to a bucket can then read what this machine can reach
+without a password, such as services on localhost and the metadata, with keys, of a cloud.
+Watermarks are written in Latin, Greek, Cyrillic and simplified Chinese letters. For others give it
+a TrueType or OpenType font, or a collection of some, with --image-font.
+Whoever owns a bucket can bind any domain to it that is not taken, and requests for that domain
+are then for the bucket. Where not all users are trusted, --verify-cname asks for a CNAME record first;
+the names BUCKET.ZONE.DOMAIN then need address records, such as those of *.ZONE.DOMAIN.
+With --key-file the secrets of access keys are sealed in the data directory, those that are there already at this
+start; a copy of the directory then does not tell them. Without the file the server does not start again, so
+keep a copy of it, elsewhere. To change the key give both files once, the new one first. Without --key-file it is the mode
+of the data directory that protects secrets. Objects are stored as they are in either case.
+
 SIGTERM and Ctrl-C stop the server: requests that are under way get 30 seconds to
 finish. A second signal ends it at once, and no acknowledged write is lost either way.`,
 		Example: `  # On this machine, in ./ois-data:
   ois serve
+
+  # With HTTPS, figures for Prometheus, and sealed secrets:
+  openssl rand -hex 32 > /etc/ois/key && chmod 600 /etc/ois/key
+  ois serve --listen :443 --tls-cert cert.pem --tls-key key.pem --admin-listen 127.0.0.1:9001 --key-file /etc/ois/key
 
   # For others, with two zones under a domain of your own:
   ois serve --data /srv/ois --listen :9000 --zone sh1a --zone sh1b --domain is.example.com`,
@@ -59,12 +81,20 @@ finish. A second signal ends it at once, and no acknowledged write is lost eithe
 	dataFlag(cmd, &f.data)
 	flags := cmd.Flags()
 	flags.StringVar(&f.listen, "listen", "127.0.0.1:9000", "`HOST:PORT` for requests; port 0 takes a free one")
-	flags.StringVar(&f.adminListen, "admin-listen", "", "`HOST:PORT` for health (GET /-/health) and profiles (/debug/pprof/), which anybody who can reach it can read")
+	flags.StringVar(&f.adminListen, "admin-listen", "", "`HOST:PORT` for figures (GET /metrics), health (/-/health) and profiles (/debug/pprof/), which anybody who can reach it can read")
+	flags.StringVar(&f.tlsCert, "tls-cert", "", "`FILE` with the certificate for HTTPS and those that vouch for it, in PEM; read again when it changes")
+	flags.StringVar(&f.tlsKey, "tls-key", "", "`FILE` with the key of --tls-cert, in PEM")
+	keyFileFlag(cmd, &f.keyFiles)
+	limitFlags(flags, &f.limits)
 	flags.StringArrayVar(&f.zones, "zone", []string{"jn1a"}, "`ID` of a zone; may be repeated, the first is the default zone")
 	flags.StringVar(&f.domain, "domain", "localhost", "base `DOMAIN` of the addresses ZONE.DOMAIN and BUCKET.ZONE.DOMAIN")
 	flags.StringArrayVar(&f.trusted, "trusted-proxy", nil, "`ADDRESS` or network of a proxy that is believed when it says who sends a request; may be repeated")
+	flags.BoolVar(&f.verifyCNAME, "verify-cname", false, "bind a domain to a bucket only if its CNAME record leads to BUCKET.ZONE.DOMAIN")
 	flags.StringVar(&f.minFreeSize, "min-free", "", "`SIZE` that stays free on the disk, such as 512MiB")
 	flags.StringVar(&f.scrubRateSize, "scrub-rate", "10MiB", "`SIZE` of what is read again each second to find damage; 0 turns this off")
+	flags.BoolVar(&f.egress.AllowPrivate, "allow-private-egress", false,
+		"let users have objects fetched from this machine and its network, too; dangerous, see above")
+	flags.StringVar(&f.imageFontFile, "image-font", "", "`FILE` of a font for watermarks on images, used before those that are built in")
 	choiceFlag(cmd, &f.logFormat, "log-format", "text", "`FORMAT` of the log on standard error: text or json", "text", "json")
 	choiceFlag(cmd, &f.logLevel, "log-level", "info", "least `LEVEL` of the log: debug, info (a line for each request), warn or error",
 		"debug", "info", "warn", "error")
@@ -79,6 +109,9 @@ func (a *app) serve(ctx context.Context, f *serveFlags) (err error) {
 	lines := newLogBuffer(a.Stderr)
 	defer lines.flush()
 	if f.log, err = logger(lines, f.logFormat, f.logLevel); err != nil {
+		return err
+	}
+	if err := f.prepare(ctx); err != nil {
 		return err
 	}
 	r, err := start(ctx, f.runConfig)
@@ -106,14 +139,17 @@ func (a *app) serve(ctx context.Context, f *serveFlags) (err error) {
 func (a *app) announce(ctx context.Context, f *serveFlags, r *running, lines *logBuffer) {
 	line := []slog.Attr{
 		slog.String("version", readVersion().Version),
-		slog.String("address", baseURL(r.address)), slog.String("data", f.data),
+		slog.String("address", f.url(r.address)), slog.String("data", f.data),
 		slog.String("zones", strings.Join(f.zones, ",")), slog.String("domain", f.domain),
 		slog.String("root_key", cmp.Or(r.key.File, "environment")),
 	}
 	if r.adminAddress != nil {
-		line = append(line, slog.String("admin", baseURL(r.adminAddress)))
+		line = append(line, slog.String("admin", baseURL("http", r.adminAddress)))
 	}
 	f.log.LogAttrs(ctx, slog.LevelInfo, "ois is ready", line...)
+	if r.adminAddress != nil && !private(r.adminAddress) {
+		f.log.WarnContext(ctx, "--admin-listen has no password: who can reach it can read figures and profiles", slog.String("address", r.adminAddress.String()))
+	}
 	if r.key.Exposed {
 		f.log.WarnContext(ctx, "other users may read the root key; chmod 600 it", slog.String("file", r.key.File))
 	}
@@ -122,19 +158,19 @@ func (a *app) announce(ctx context.Context, f *serveFlags, r *running, lines *lo
 		return
 	}
 	fmt.Fprintf(a.Stderr, "\nSettings for ~/.ois/config.yaml, with the root key pair from %s:\n\n%sendpoint: %s\n\n",
-		r.key.File, r.key.Settings(), baseURL(r.address))
+		r.key.File, r.key.Settings(), f.url(r.address))
 }
 
 // baseURL returns an address that clients on this machine can use.
-func baseURL(addr net.Addr) string {
+func baseURL(scheme string, addr net.Addr) string {
 	host, port, err := net.SplitHostPort(addr.String())
 	if err != nil {
-		return "http://" + addr.String()
+		return scheme + "://" + addr.String()
 	}
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	return scheme + "://" + net.JoinHostPort(host, port)
 }
 
 // check refuses flags that make no sense, before anything is made on the disk.
@@ -168,10 +204,19 @@ func (f *serveFlags) check(ctx context.Context) error {
 	if net.ParseIP(f.domain) != nil {
 		return usagef("--domain %q is an address: want a name; addresses are always served", f.domain)
 	}
+	if f.verifyCNAME && f.domain == "localhost" {
+		return usagef("--verify-cname needs --domain: no name on earth leads to localhost")
+	}
 	if err := f.parseMinFree(); err != nil {
 		return err
 	}
 	if err := f.parseScrubRate(); err != nil {
+		return err
+	}
+	if err := f.loadFont(); err != nil {
+		return err
+	}
+	if err := f.checkLimits(); err != nil {
 		return err
 	}
 	return f.parseProxies()
@@ -199,6 +244,20 @@ func (f *serveFlags) parseScrubRate() error {
 		return usagef("--scrub-rate %q is not allowed: want a number of bytes, or of KiB, MiB, GiB or TiB, such as 10MiB, or 0", f.scrubRateSize)
 	}
 	f.scrubRate = n
+	return nil
+}
+
+// loadFont reads --image-font.
+func (f *serveFlags) loadFont() (err error) {
+	if f.imageFontFile == "" {
+		return nil
+	}
+	if f.imageFont, err = os.ReadFile(f.imageFontFile); err != nil {
+		return usagef("--image-font cannot be read: %v", err)
+	}
+	if _, err = imaging.New(imaging.Options{Font: f.imageFont}); err != nil {
+		return usagef("--image-font %q is not a TrueType or OpenType font: %v", f.imageFontFile, err)
+	}
 	return nil
 }
 
@@ -260,18 +319,4 @@ func logger(lines *logBuffer, format, level string) (*slog.Logger, error) {
 		return slog.New(promptHandler{slog.NewJSONHandler(lines, o), lines}), nil
 	}
 	return nil, usagef("--log-format %q is not known: want text or json", format)
-}
-
-// sideHandler answers on the port for administration.
-func sideHandler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /-/health", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintln(w, "ok")
-	})
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
-	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	return mux
 }

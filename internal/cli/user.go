@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +17,7 @@ func (a *app) userCommand() *cobra.Command {
 		`A user owns buckets and has access keys. Every store has the user root.
 
 The commands ask the server that runs on the data directory, or open it themselves.`,
-		a.userCreateCommand(), a.userListCommand(), a.userDeleteCommand())
+		a.userCreateCommand(), a.userListCommand(), a.userSuspendCommand(), a.userResumeCommand(), a.userDeleteCommand())
 }
 
 func (a *app) userCreateCommand() *cobra.Command {
@@ -73,13 +74,21 @@ func (a *app) userListCommand() *cobra.Command {
 
 func (a *app) printUsers(users []store.User, asJSON bool) error {
 	rows := [][]string{{"ID", "NAME", "CREATED"}}
+	suspended := slices.ContainsFunc(users, func(u store.User) bool { return u.Standing != store.Good })
+	if suspended {
+		rows[0] = append(rows[0], "SUSPENDED")
+	}
 	for _, u := range users {
 		if asJSON {
 			if err := printJSON(a.Stdout, u); err != nil {
 				return err
 			}
 		}
-		rows = append(rows, []string{u.ID, u.Name, moment(u.Created)})
+		row := []string{u.ID, u.Name, moment(u.Created)}
+		if suspended {
+			row = append(row, u.Standing.String())
+		}
+		rows = append(rows, row)
 	}
 	if asJSON {
 		return nil

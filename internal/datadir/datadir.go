@@ -30,6 +30,7 @@ import (
 	"github.com/oisproject/ois/internal/accesslog"
 	"github.com/oisproject/ois/internal/job"
 	"github.com/oisproject/ois/internal/meta/pebblemeta"
+	"github.com/oisproject/ois/internal/seal"
 	"github.com/oisproject/ois/internal/store"
 	"github.com/oisproject/ois/internal/vfs"
 )
@@ -73,9 +74,12 @@ type Options struct {
 	// means none but what the metadata needs to go on, which is 1 % of it, at least 8 MiB and at most 64 MiB.
 	MinFree int64
 
-	// ScrubRate and Still are those of store.Options.
-	ScrubRate int64
-	Still     bool
+	// These are those of store.Options. Secrets also seals the file with the root key pair.
+	ScrubRate      int64
+	Still          bool
+	Secrets        *seal.Ring
+	WithoutSecrets bool
+	MaxBuckets     int
 
 	// Fatal is called once when the metadata can promise nothing any more, see pebblemeta.Options. It
 	// should end the process.
@@ -98,6 +102,9 @@ type Dir struct {
 	dir   string
 	meta  *pebblemeta.Engine
 	blobs *blobs
+	space *space
+
+	secrets *seal.Ring
 }
 
 // Open opens the data directory dir for this process alone.
@@ -133,7 +140,7 @@ func open(ctx context.Context, fsys vfs.FS, dir string, o *Options) (*Dir, error
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
-	d := &Dir{lock: lock, fs: fsys, dir: dir}
+	d := &Dir{lock: lock, fs: fsys, dir: dir, secrets: o.Secrets}
 	if err := d.start(ctx, fsys, dir, o); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
@@ -167,9 +174,10 @@ func (d *Dir) start(ctx context.Context, fsys vfs.FS, dir string, o *Options) er
 		return errors.Join(err, meta.Close())
 	}
 	room.begin()
-	d.meta, d.blobs = meta, blobs
+	d.meta, d.blobs, d.space = meta, blobs, room
 	d.Store, err = store.Open(ctx, store.Options{
 		Meta: meta, Blobs: blobs, Logger: o.Logger, Now: o.Now, Room: room.Room, ScrubRate: o.ScrubRate, Still: o.Still,
+		Secrets: o.Secrets, WithoutSecrets: o.WithoutSecrets, MaxBuckets: o.MaxBuckets,
 	})
 	if err == nil {
 		d.AccessLog = accesslog.Open(accesslog.Options{FS: fsys, Dir: fsys.PathJoin(dir, logsName), Room: room.Room, Now: o.Now, Logger: log})

@@ -1,11 +1,16 @@
 package datadir
 
 import (
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/oisproject/ois/internal/accesslog"
+	"github.com/oisproject/ois/internal/metrics"
 	"github.com/oisproject/ois/internal/op"
 	"github.com/oisproject/ois/internal/store"
 	"github.com/oisproject/ois/internal/vfs"
@@ -78,6 +83,18 @@ func TestJobsAreDoneByTheClock(t *testing.T) {
 		rules, err := b.GetBucketLifecycle(t.Context(), nil)
 		if err != nil || rules.Rule[0].State != "ready" {
 			t.Errorf("the rule is %+v, %v; want it ready", rules.Rule, err)
+		}
+		figures := metrics.New()
+		figures.Add(d.Tell)
+		w := httptest.NewRecorder()
+		figures.Handler(slog.New(slog.DiscardHandler)).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody))
+		for _, line := range []string{
+			`ois_job_runs_total{job="lifecycle"} 3`, `ois_job_failures_total{job="lifecycle"} 0`, `ois_job_done_total{job="lifecycle",what="expired"} 1`,
+			`ois_job_done_total{job="logging",what="lines"} 1`, "ois_access_log_lines_total 0", "ois_access_log_dropped_lines_total 0",
+		} {
+			if !strings.Contains(w.Body.String(), line+"\n") {
+				t.Errorf("there is no line %s in\n%s", line, w.Body)
+			}
 		}
 		stop(d)
 	})

@@ -1,11 +1,13 @@
 package datadir
 
 import (
+	"bytes"
 	"errors"
 	"runtime"
 	"strings"
 	"testing"
 
+	"github.com/oisproject/ois/internal/seal"
 	"github.com/oisproject/ois/internal/store"
 	"github.com/oisproject/ois/internal/vfs"
 )
@@ -151,4 +153,85 @@ func FuzzRootKey(f *testing.F) {
 			t.Errorf("%q parses as %+v; its settings parse as %+v, %v", text, k, again, err)
 		}
 	})
+}
+
+// sealingRing returns a ring with keys that consist of one byte each.
+func sealingRing(t *testing.T, keys ...byte) *seal.Ring {
+	t.Helper()
+	var list [][seal.KeyLen]byte
+	for _, b := range keys {
+		list = append(list, [seal.KeyLen]byte(bytes.Repeat([]byte{b}, seal.KeyLen)))
+	}
+	r, err := seal.NewRing(list[0], list[1:]...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// openKeys opens the directory with keys and returns its root key.
+func openKeys(t *testing.T, fsys vfs.FS, keys ...byte) (RootKey, error) {
+	t.Helper()
+	o := &Options{Create: true}
+	if len(keys) > 0 {
+		o.Secrets = sealingRing(t, keys...)
+	}
+	d, err := Open(t.Context(), fsys, dir, o)
+	if err != nil {
+		return RootKey{}, err
+	}
+	k, err := d.RootKey(noEnv)
+	return k, errors.Join(err, d.Close())
+}
+
+func TestRootKeyIsSealed(t *testing.T) {
+	fsys := vfs.NewMem()
+	plain, err := openKeys(t, fsys)
+	if err != nil || plain.Sealed {
+		t.Fatalf("root key is %+v, %v; want a plain one", plain, err)
+	}
+	for _, keys := range [][]byte{{1}, {2, 1}, {2}} {
+		k, err := openKeys(t, fsys, keys...)
+		if err != nil || !k.Sealed || k.ID != plain.ID || k.Secret != plain.Secret {
+			t.Fatalf("root key with keys %v is %+v, %v; want %+v, sealed", keys, k, err, plain)
+		}
+		text, err := vfs.ReadFile(fsys, dir+"/root-key", 4096)
+		if err != nil || bytes.Contains(text, []byte(plain.Secret)) || !bytes.Contains(text, []byte(sealingRing(t, keys...).ID().String())) {
+			t.Errorf("with keys %v root-key is %q, %v; want the id of the key and no secret", keys, text, err)
+		}
+	}
+	if k, err := openKeys(t, fsys, 1); !errors.Is(err, store.ErrSealed) {
+		t.Errorf("root key with another key is %+v, %v; want %v", k, err, store.ErrSealed)
+	}
+	if k, err := openKeys(t, fsys); !errors.Is(err, store.ErrSealed) {
+		t.Errorf("root key without a key is %+v, %v; want %v", k, err, store.ErrSealed)
+	}
+	if k, err := LoadRootKey(fsys, dir, noEnv); !errors.Is(err, store.ErrSealed) {
+		t.Errorf("LoadRootKey = %+v, %v; want %v", k, err, store.ErrSealed)
+	}
+}
+
+func TestRootKeyIsMadeSealed(t *testing.T) {
+	fsys := vfs.NewMem()
+	k, err := openKeys(t, fsys, 1)
+	if err != nil || !k.Sealed || !k.Created {
+		t.Fatalf("root key is %+v, %v; want a new one, sealed", k, err)
+	}
+	text, err := vfs.ReadFile(fsys, dir+"/root-key", 4096)
+	if err != nil || bytes.Contains(text, []byte(k.Secret)) {
+		t.Errorf("root-key is %q, %v; want no secret", text, err)
+	}
+	for name, text := range map[string]string{
+		"both":     "access_key_id: id\nsecret_access_key: s\nsealed_secret: eHl6\n",
+		"damaged":  "access_key_id: id\nsealed_secret: eHl6\n",
+		"nonsense": "access_key_id: id\nsealed_secret: ???\n",
+		"moved":    strings.Replace(string(text), k.ID, "another-id", 1),
+	} {
+		if err := vfs.WriteFile(fsys, dir+"/root-key", []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if k, err := openKeys(t, fsys, 1); err == nil {
+			t.Errorf("%s: root key is %+v; want an error", name, k)
+		}
+	}
 }

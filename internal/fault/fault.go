@@ -5,6 +5,8 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -60,3 +62,6 @@ func (c Code) Status() int {
 	}
 	return 500
 }
+
+// Codes returns all codes of the contract, sorted.
+func Codes() []Code { return slices.Sorted(maps.Keys(codes)) }

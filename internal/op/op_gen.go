@@ -845,12 +845,15 @@ type PostObjectInput struct {
 	Signature string `json:"-"`
 	// Base64 of the policy.
 	Policy string `json:"-"`
-	// Media type of the object. Must equal the Content-Type of the file part.
+	// Media type of the object. Must equal the Content-Type of the file part, which is the
+	// type of the object if this field is absent.
 	ContentType string `json:"-"`
-	// Encoding of the names in the form, such as GBK or Big5.
+	// Encoding of the fields and of the name of the file, such as GBK or Big5. They are
+	// converted to UTF-8.
 	Charset string `json:"-"`
-	// Address that the browser is sent to afterwards, with status, code, message and
-	// request_id added to its query.
+	// Address that the browser is sent to afterwards, also after an error, with status, code,
+	// message and request_id added to its query. An absolute http or https URL of at most
+	// 2048 bytes.
 	Redirect string `json:"-"`
 	// Storage class of the object, in any letter case.
 	StorageClass string `json:"-"`
@@ -1244,7 +1247,7 @@ type DeleteBucketLoggingOutput struct {
 type PutBucketCNAMEInput struct {
 	// Name of the bucket.
 	Bucket string `json:"-"`
-	// The domain.
+	// The domain, a name of letters, digits and hyphens with a dot.
 	Domain string `json:"domain"`
 	// normal serves objects, website serves pages.
 	Type string `json:"type,omitempty"`
@@ -1607,6 +1610,16 @@ type MoveObjectInput struct {
 	MoveSourceIfModifiedSince time.Time `json:"-"`
 	// Move only if the source has not changed after this time. If it has, 412.
 	MoveSourceIfUnmodifiedSince time.Time `json:"-"`
+	// Write only if the present object has one of these ETags, written in double quotes and
+	// separated by commas. "*" stands for any, so it demands that the object exists. If not:
+	// 412 and nothing changes. Only servers that announce conditional-write obey it; others
+	// ignore it.
+	IfMatch string `json:"-"`
+	// Write only if the present object has none of these ETags, written in double quotes and
+	// separated by commas. "*" stands for any, so it demands that no object exists. If not:
+	// 412 and nothing changes. Only servers that announce conditional-write obey it; others
+	// ignore it.
+	IfNoneMatch string `json:"-"`
 }
 
 // MoveObjectOutput is what MoveObject answers.
@@ -1732,7 +1745,8 @@ type GetObjectOutput struct {
 	// Version that this request wrote, read or removed. Absent in a bucket that never had
 	// versioning enabled.
 	VersionID string `json:"-"`
-	// Only sent as "true", when the version in question is a delete marker.
+	// Only sent as "true", when the version in question is a delete marker; also with the
+	// error of a read that meets one.
 	DeleteMarker bool `json:"-"`
 	// Algorithm the object is encrypted with. Absent when it is not encrypted.
 	EncryptionCustomerAlgorithm string `json:"-"`
@@ -1816,7 +1830,8 @@ type HeadObjectOutput struct {
 	// Version that this request wrote, read or removed. Absent in a bucket that never had
 	// versioning enabled.
 	VersionID string `json:"-"`
-	// Only sent as "true", when the version in question is a delete marker.
+	// Only sent as "true", when the version in question is a delete marker; also with the
+	// error of a read that meets one.
 	DeleteMarker bool `json:"-"`
 	// Algorithm the object is encrypted with. Absent when it is not encrypted.
 	EncryptionCustomerAlgorithm string `json:"-"`
@@ -1836,6 +1851,11 @@ type DeleteObjectInput struct {
 	// Version of the object to work on. Absent means the current version. "null" is the
 	// version that was written while versioning was not enabled.
 	VersionID string `json:"-"`
+	// Delete only if the present object has one of these ETags, written in double quotes and
+	// separated by commas. "*" stands for any. If not, also if there is no object: 412 and
+	// nothing changes. Only servers that announce conditional-write obey it; others ignore
+	// it.
+	IfMatch string `json:"-"`
 }
 
 // DeleteObjectOutput is what DeleteObject answers.
@@ -1845,7 +1865,8 @@ type DeleteObjectOutput struct {
 	// Version that this request wrote, read or removed. Absent in a bucket that never had
 	// versioning enabled.
 	VersionID string `json:"-"`
-	// Only sent as "true", when the version in question is a delete marker.
+	// Only sent as "true", when the version in question is a delete marker; also with the
+	// error of a read that meets one.
 	DeleteMarker bool `json:"-"`
 }
 
@@ -1900,6 +1921,16 @@ type AppendObjectInput struct {
 	// Storage class of the new object, in any letter case. STANDARD_IA is for data that is
 	// seldom read.
 	StorageClass string `json:"-"`
+	// Write only if the present object has one of these ETags, written in double quotes and
+	// separated by commas. "*" stands for any, so it demands that the object exists. If not:
+	// 412 and nothing changes. Only servers that announce conditional-write obey it; others
+	// ignore it.
+	IfMatch string `json:"-"`
+	// Write only if the present object has none of these ETags, written in double quotes and
+	// separated by commas. "*" stands for any, so it demands that no object exists. If not:
+	// 412 and nothing changes. Only servers that announce conditional-write obey it; others
+	// ignore it.
+	IfNoneMatch string `json:"-"`
 	// Body yields the bytes; nil means none.
 	Body io.Reader `json:"-"`
 	// ContentLength is the number of bytes of Body, -1 if unknown.

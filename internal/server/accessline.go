@@ -49,10 +49,10 @@ func (x *exchange) findLog() {
 }
 
 // logAccess hands the line about the request to the log of its bucket.
-func (x *exchange) logAccess() {
+func (x *exchange) logAccess(took time.Duration) {
 	x.findLog()
 	if x.logsTo.found {
-		x.access.Append(x.logsTo.Destination, x.accessLine())
+		x.access.Append(x.logsTo.Destination, x.accessLine(took))
 	}
 }
 
@@ -68,7 +68,7 @@ const (
 //
 // which is client, time, method and URL, status, seconds, bytes of the request and of the answer with their headers, user agent,
 // referer, bucket, operation, user and request id; what is missing is a dash. Times are UTC.
-func (x *exchange) accessLine() []byte {
+func (x *exchange) accessLine(took time.Duration) []byte {
 	b := make([]byte, 0, 512)
 	b = appendBare(b, x.client())
 	b = append(b, " - ["...)
@@ -79,7 +79,7 @@ func (x *exchange) accessLine() []byte {
 	b = appendEscaped(b, x.loggedURL(), maxLoggedURL)
 	b = append(b, `" `...)
 	b = appendNumber(b, int64(x.w.status))
-	b = strconv.AppendFloat(b, time.Since(x.start).Seconds(), 'f', 3, 64)
+	b = strconv.AppendFloat(b, took.Seconds(), 'f', 3, 64)
 	b = append(b, ' ')
 	b = appendNumber(b, x.requestBytes())
 	b = appendNumber(b, x.answerBytes())
@@ -88,7 +88,7 @@ func (x *exchange) accessLine() []byte {
 	for _, word := range []string{x.address.Bucket, actionOf(x.operation), x.caller.UserID} {
 		b = append(appendBare(b, word), ' ')
 	}
-	return append(appendBare(b, x.id), '\n')
+	return append(appendBare(b, x.id[0]), '\n')
 }
 
 // loggedURL returns the URL that was asked for, without what would let a reader of the log use it.

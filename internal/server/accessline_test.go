@@ -20,17 +20,17 @@ import (
 )
 
 // startLogged starts a server that keeps access logs.
-func startLogged(t *testing.T) (*fixture, *accesslog.Log) {
+func startLogged(t testing.TB) (*fixture, *accesslog.Log) {
 	t.Helper()
 	l := accesslog.Open(accesslog.Options{FS: vfs.NewMem(), Dir: "logs"})
 	t.Cleanup(l.Close)
 	return start(t, func(c *Config) { c.AccessLog = l }), l
 }
 
-// logging has the requests on a bucket logged.
-func (f *fixture) logging(bucket, target, prefix string) {
+// logging has the requests on bucket1 logged.
+func (f *fixture) logging(target, prefix string) {
 	f.t.Helper()
-	f.ask(f.key, "PUT", "/"+bucket+"?logging", fmt.Sprintf(`{"target_bucket":%q,"target_prefix":%q}`, target, prefix)).want(http.StatusOK)
+	f.ask(f.key, "PUT", "/bucket1?logging", fmt.Sprintf(`{"target_bucket":%q,"target_prefix":%q}`, target, prefix)).want(http.StatusOK)
 }
 
 // deliver delivers all logs as if it were the next hour.
@@ -93,7 +93,7 @@ func TestEachRequestLeavesALineInTheLogOfItsBucket(t *testing.T) {
 	f.bucket()
 	f.ask(f.key, "PUT", "/bucket2", "").want(http.StatusCreated)
 	f.ask(f.key, "GET", "/bucket1/before", "").want(http.StatusNotFound)
-	f.logging("bucket1", "bucket2", "a/b-")
+	f.logging("bucket2", "a/b-")
 	f.ask(f.key, "PUT", "/bucket1/a%20b", "hello", "User-Agent: curl/8.0", "Referer: http://ref.example.com/").want(http.StatusCreated)
 	f.ask(f.key, "GET", "/bucket1?limit=10", "", "User-Agent:").want(http.StatusOK)
 	f.ask(f.key, "GET", "/bucket2?limit=10", "").want(http.StatusOK)
@@ -154,7 +154,7 @@ func TestAccessLogHasNoSecrets(t *testing.T) {
 	f, l := startLogged(t)
 	f.bucket()
 	f.object("/bucket1/k", "hello")
-	f.logging("bucket1", "bucket1", "")
+	f.logging("bucket1", "")
 	m := signature.Message{Method: "GET", Path: "/bucket1/k", Header: http.Header{}, Expires: fmt.Sprint(time.Now().Add(time.Hour).Unix())}
 	sig := f.key.Sign(&m)
 	for _, names := range [][2]string{{"access_key_id", "signature"}, {"access%5fkey_id", "%73ignature"}} {
@@ -193,7 +193,7 @@ func TestLogsGoWhereTheyWereToGo(t *testing.T) {
 		f.ask(f.key, "PUT", "/"+name, "").want(http.StatusCreated)
 	}
 	for _, target := range []string{"target1", "target2", "target3"} {
-		f.logging("bucket1", target, "")
+		f.logging(target, "")
 		f.ask(f.key, "GET", "/bucket1", "").want(http.StatusOK)
 	}
 	f.ask(f.key, "DELETE", "/bucket1", "").want(http.StatusNoContent)
@@ -237,6 +237,43 @@ func TestLogIsPutOnce(t *testing.T) {
 	}
 }
 
+// TestVisitsOfWebsitesAreLogged with the host that was asked, and so is what comes by a domain that shows no website.
+func TestVisitsOfWebsitesAreLogged(t *testing.T) {
+	f, l := startLogged(t)
+	f.bucket()
+	f.ask(f.key, "PUT", "/bucket2", "").want(http.StatusCreated)
+	f.ask(f.key, "PUT", "/bucket1/index.html", "home").want(http.StatusCreated)
+	f.ask(f.key, "PUT", "/bucket1?acl", readable).want(http.StatusOK)
+	f.bind(site, "website")
+	f.bind("img.example.com", "normal")
+	f.setWebsite(&store.Website{Index: "index.html"})
+	f.logging("bucket2", "")
+	f.visit("GET", "/").want(http.StatusOK)
+	f.visit("HEAD", "/index.html?x=1").want(http.StatusOK)
+	f.visit("GET", "/gone").want(http.StatusNotFound)
+	f.visit("POST", "/").want(http.StatusMethodNotAllowed)
+	f.visit("OPTIONS", "/", "Origin: http://a.example", "Access-Control-Request-Method: GET").want(http.StatusOK)
+	f.at(nil, "img.example.com", "GET", "/index.html", "").want(http.StatusOK)
+	f.visit("CONNECT", "/").want(http.StatusBadRequest) // which is about no bucket
+	f.stop()
+	text, _ := f.content("bucket2", delivered(t, f.deliver(l), "bucket2"))
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	want := []string{
+		"GET http://www.example.com/ 200 get_object", "HEAD http://www.example.com/index.html?x=1 200 get_object",
+		"GET http://www.example.com/gone 404 get_object", "POST http://www.example.com/ 405 -", "OPTIONS http://www.example.com/ 200 options_object",
+		"GET http://img.example.com/index.html 200 get_object",
+	}
+	if len(lines) != len(want) {
+		t.Fatalf("the log has %d lines; want %d:\n%s", len(lines), len(want), text)
+	}
+	for i, line := range lines {
+		m := lineForm.FindStringSubmatch(line)
+		if m == nil || strings.Join([]string{m[3], m[4], m[5], m[12]}, " ") != want[i] || m[11] != "bucket1" || m[13] != "-" {
+			t.Errorf("line %q; want %s of bucket1, by nobody", line, want[i])
+		}
+	}
+}
+
 func TestNamesOfOperations(t *testing.T) {
 	for id, want := range map[op.ID]string{
 		0: "", op.GetObject: "get_object", op.PutBucketACL: "put_bucket_acl", op.DeleteBucketCNAME: "delete_bucket_cname",
@@ -254,10 +291,10 @@ func FuzzAccessLine(f *testing.F) {
 	f.Add("GET", "//\"\\x", "a\"b", "\n\r\x00", "h h")
 	f.Fuzz(func(t *testing.T, method, target, agent, referer, host string) {
 		r := &http.Request{Method: method, RequestURI: target, Host: host, RemoteAddr: "192.0.2.1:1", Header: http.Header{"User-Agent": {agent}, "Referer": {referer}}}
-		x := &exchange{Server: &Server{now: time.Now}, r: r, id: requestID(), start: time.Now()}
+		x := &exchange{Server: &Server{now: time.Now}, r: r, id: [1]string{requestID()}, start: time.Now()}
 		x.path, x.rawQuery = signature.SplitTarget(target)
 		x.address.Bucket = "bucket1"
-		line := string(x.accessLine())
+		line := string(x.accessLine(time.Second))
 		if len(line) > accesslog.MaxLine || strings.Count(line, "\n") != 1 || strings.Count(line, `"`) != 6 {
 			t.Errorf("line %q", line)
 		}

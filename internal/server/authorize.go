@@ -3,7 +3,7 @@ package server
 import (
 	"encoding/json"
 	"fmt"
-	"net/netip"
+	"net/http"
 	"sync"
 
 	"github.com/oisproject/ois/internal/access"
@@ -17,6 +17,11 @@ import (
 // place that decides about permissions.
 func (x *exchange) authorize() (err error) {
 	info := &op.Table[x.operation]
+	if !x.caller.Anonymous() {
+		if err := x.store.CheckStanding(x.caller.UserID); err != nil {
+			return err
+		}
+	}
 	a := x.attempt()
 	if info.Level != op.LevelService && info.Auth != op.AuthUser {
 		if x.bucket, err = x.store.Bucket(x.context(), x.address.Bucket); err != nil {
@@ -34,6 +39,11 @@ func (x *exchange) authorize() (err error) {
 			return err
 		}
 	}
+	if x.operation == op.PostObject {
+		if err := x.readForm(a); err != nil {
+			return err
+		}
+	}
 	if x.operation == op.DeleteMultipleObjects && a.Bucket.Policy != nil {
 		return nil // asked for each key
 	}
@@ -44,11 +54,11 @@ func (x *exchange) authorize() (err error) {
 func (x *exchange) attempt() *access.Attempt {
 	a := &access.Attempt{
 		Caller: x.caller, Operation: x.operation, Overrides: x.query.Overrides(),
-		Key: x.address.Key, Referer: x.r.Header.Get("Referer"),
+		Key: x.address.Key, Referer: x.r.Header.Get("Referer"), Client: x,
 	}
-	a.IP, _ = netip.ParseAddr(x.client()) // an address that is none is in no network
 	if x.address.Level() == op.LevelBucket {
 		a.Key = x.query.Get("prefix")
+		a.Closed = x.domain && !x.site && (x.r.Method == http.MethodGet || x.r.Method == http.MethodHead)
 	}
 	return a
 }
@@ -56,7 +66,7 @@ func (x *exchange) attempt() *access.Attempt {
 // facts returns what the decision on a request needs to know of a bucket.
 func (s *Server) facts(b *store.Bucket) (*access.Bucket, error) {
 	info := b.Info()
-	f := &access.Bucket{Owner: info.Owner, Active: true}
+	f := &access.Bucket{Owner: info.Owner, Active: !info.Suspended}
 	for _, g := range info.Grants {
 		f.Grants = append(f.Grants, access.Grant(g))
 	}
@@ -74,6 +84,18 @@ func (x *exchange) mayRead(key string) error {
 		return err
 	}
 	return access.AuthorizeSource(a)
+}
+
+// mayWrite asks whether the caller, beside what the request does, may also put an object of that key into b.
+func (x *exchange) mayWrite(b *store.Bucket, key string) error {
+	a := x.attempt()
+	a.Operation, a.Key = op.PutObject, key
+	a.Overrides = false // they are for the answer
+	var err error
+	if a.Bucket, err = x.facts(b); err != nil {
+		return err
+	}
+	return access.Authorize(a)
 }
 
 // policies keeps the policies of buckets ready to decide.

@@ -30,16 +30,15 @@ func (x *exchange) findSource(header string) (*source, error) {
 }
 
 // openSource opens the object that the source header means and judges the
-// conditions. The caller closes it.
+// conditions. The caller closes it. What the caller may not read is not meant, unless nothing else is.
 func (x *exchange) openSource(conditions wire.Conditions) (*store.Object, error) {
+	var denied error
 	for _, candidate := range x.source.Objects {
-		if !store.IsCurrent(candidate.VersionID) {
+		if err := x.mayRead(candidate.Key); err != nil {
+			denied = err
 			continue
 		}
-		if err := x.mayRead(candidate.Key); err != nil {
-			return nil, err
-		}
-		o, err := x.source.bucket.Object(x.context(), candidate.Key)
+		o, err := x.source.bucket.Version(x.context(), candidate.Key, candidate.VersionID)
 		if fault.CodeOf(err) == fault.ObjectNotExists {
 			continue
 		}
@@ -51,6 +50,9 @@ func (x *exchange) openSource(conditions wire.Conditions) (*store.Object, error)
 			return nil, conditionFailed("the source")
 		}
 		return o, nil
+	}
+	if denied != nil {
+		return nil, denied
 	}
 	return nil, fault.Newf(fault.ObjectNotExists, "the object in %s, %q, does not exist", x.source.header, x.r.Header.Get(x.source.header))
 }

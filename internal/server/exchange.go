@@ -27,29 +27,36 @@ type exchange struct {
 	w     answer
 	r     *http.Request
 	body  upload
-	id    string
+	id    [1]string // as the value of a header
 	start time.Time
 	err   error // why the request failed, for the log
 
 	path, rawQuery string // as sent
 	query          wire.Query
 	address        wire.Address
+	domain         bool // the host is a domain that is bound to the bucket
+	site           bool // and shows it as a website
 	operation      op.ID
 	caller         access.Caller
 	bucket         *store.Bucket // nil where there is none
 	source         *source       // of a copy or move
 	logsTo         logsTo
+
+	form   *op.PostObjectInput // nil but for PostObject
+	backTo *wire.Redirect      // where the form sends the browser, nil if nowhere
 }
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{Server: s, r: r, id: requestID(), start: time.Now()}
+	x := &exchange{Server: s, r: r, id: [1]string{requestID()}, start: time.Now()}
+	s.figures.underWay.Add(1)
 	x.w.begin(w)
 	x.body.begin(w, r)
 	defer x.end()
 	h := w.Header()
 	h["Server"] = s.product
-	h.Set("X-Qs-Request-Id", x.id)
+	h["X-Ois-Extensions"] = extensions
+	h["X-Qs-Request-Id"] = x.id[:]
 	if err := x.serve(); err != nil {
 		x.fail(err)
 	}
@@ -59,14 +66,20 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func requestID() string {
 	var b [8]byte
 	binary.BigEndian.PutUint64(b[:], rand.Uint64())
-	return hex.EncodeToString(b[:])
+	var digits [2 * len(b)]byte
+	hex.Encode(digits[:], b[:])
+	return string(digits[:])
 }
 
 // serve is the road of a request. Nothing of its body is read before the caller is
 // known and allowed to send it: who sends "Expect: 100-continue" gets the error instead.
+// Only of a form the fields are read, which say who sends it.
 func (x *exchange) serve() error {
 	if err := x.locate(); err != nil {
 		return err
+	}
+	if x.site && x.r.Method != http.MethodOptions {
+		return x.serveSite()
 	}
 	if x.asksHealth() {
 		return x.health()
@@ -96,8 +109,11 @@ func (x *exchange) serve() error {
 
 // locate finds out what the request line and the host select.
 func (x *exchange) locate() (err error) {
+	if x.r.Method == http.MethodConnect {
+		return fault.Newf(fault.AccessDenied, "CONNECT asks for a proxy, which this server is not")
+	}
 	x.path, x.rawQuery = signature.SplitTarget(x.r.RequestURI)
-	if x.address, err = x.hosts.Resolve(x.r.Host, x.path); err != nil {
+	if x.address, err = x.resolve(); err != nil || x.site {
 		return err
 	}
 	x.query, err = wire.ParseQuery(x.rawQuery)
@@ -110,6 +126,9 @@ func (x *exchange) route() (err error) {
 }
 
 func (x *exchange) authenticate() (err error) {
+	if x.operation == op.OptionsObject && x.r.Header["Authorization"] == nil {
+		return nil // its query is that of the request which is to come, signature and all
+	}
 	m := signature.Message{Method: x.r.Method, Path: x.path, Query: x.rawQuery, Header: x.r.Header}
 	if x.address.Virtual {
 		m.Bucket = x.address.Bucket
@@ -155,7 +174,15 @@ func (x *exchange) fail(err error) {
 		panic(http.ErrAbortHandler)
 	}
 	x.body.giveUp()
-	wire.WriteError(&x.w, x.r.Method, x.id, err)
+	if x.backTo != nil {
+		x.failForm(err)
+		return
+	}
+	if x.site {
+		x.failSite(err)
+		return
+	}
+	wire.WriteError(&x.w, x.r.Method, x.id[0], err)
 }
 
 // end logs the request. A panic that is not meant to cut the connection is a
@@ -166,12 +193,14 @@ func (x *exchange) end() {
 		x.err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		if x.w.status == 0 {
 			x.body.giveUp()
-			wire.WriteError(&x.w, x.r.Method, x.id, errBug)
+			wire.WriteError(&x.w, x.r.Method, x.id[0], errBug)
 			p = nil
 		}
 	}
-	x.logLine(p != nil)
-	x.logAccess()
+	took := time.Since(x.start)
+	x.count(took)
+	x.logLine(took, p != nil)
+	x.logAccess(took)
 	if p != nil {
 		panic(http.ErrAbortHandler)
 	}

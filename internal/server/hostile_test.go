@@ -83,8 +83,13 @@ func TestConditionsOfWritesAreNotIgnored(t *testing.T) {
 	f := start(t)
 	f.bucket()
 	f.object("/bucket1/k", "x")
-	f.ask(f.key, "DELETE", "/bucket1/k", "", `If-Match: "other"`).wantFault(http.StatusNotImplemented, "not_implemented")
-	f.ask(f.key, "PUT", "/bucket1/k", "y", "If-Unmodified-Since: "+f.date()).wantFault(http.StatusNotImplemented, "not_implemented")
+	f.ask(f.key, "DELETE", "/bucket1/k", "", `If-Match: "other"`).wantFault(http.StatusPreconditionFailed, "precondition_failed")
+	for _, header := range []string{"If-Unmodified-Since: " + f.date(), "If-Match: ,", "If-None-Match: "} {
+		f.ask(f.key, "PUT", "/bucket1/k", "y", header).wantFault(http.StatusBadRequest, "invalid_argument")
+	}
+	f.ask(f.key, "DELETE", "/bucket1/k", "", `If-None-Match: "other"`).wantFault(http.StatusBadRequest, "invalid_argument")
+	f.ask(f.key, "POST", "/bucket1?delete", `{"objects":[{"key":"k"}]}`, "If-Match: *").wantFault(http.StatusBadRequest, "invalid_argument")
+	f.ask(f.key, "POST", "/bucket1/new?uploads", "", "If-None-Match: *").wantFault(http.StatusBadRequest, "invalid_argument")
 	if a := f.ask(f.key, "GET", "/bucket1/k", ""); a.text != "x" {
 		t.Errorf("the object is %q; want x", a.text)
 	}

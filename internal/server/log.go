@@ -16,20 +16,20 @@ import (
 
 // logLine writes the one line that each request leaves in the log. It names what was
 // asked by operation, bucket and key: headers and query stay out, with their signatures and keys.
-func (x *exchange) logLine(aborted bool) {
+func (x *exchange) logLine(took time.Duration, aborted bool) {
 	level := slog.LevelInfo
 	line := make([]slog.Attr, 0, 16)
 	line = append(line,
-		slog.String("id", x.id),
+		slog.String("id", x.id[0]),
 		slog.String("client", x.client()),
 		slog.String("method", x.r.Method),
 		slog.Int("status", x.w.status),
 		slog.Int64("in", x.body.n),
 		slog.Int64("out", x.w.n),
-		slog.Duration("duration", time.Since(x.start)),
+		slog.Duration("duration", took),
 	)
 	for _, a := range []struct{ name, value string }{
-		{"bucket", x.address.Bucket}, {"key", x.address.Key}, {"user", x.caller.UserID},
+		{"bucket", x.address.Bucket}, {"key", x.key()}, {"user", x.caller.UserID},
 	} {
 		if a.value != "" {
 			line = append(line, slog.String(a.name, cut(a.value)))
@@ -52,6 +52,14 @@ func (x *exchange) logLine(aborted bool) {
 		line = append(line, slog.Bool("aborted", true))
 	}
 	x.log.LogAttrs(x.context(), level, "request", line...)
+}
+
+// key returns the key of the object that the request is about.
+func (x *exchange) key() string {
+	if x.form != nil {
+		return x.form.Key
+	}
+	return x.address.Key
 }
 
 // cut shortens a value that no bucket and no key can have.
@@ -83,6 +91,15 @@ func (x *exchange) client() string {
 		}
 	}
 	return peer
+}
+
+// IP returns client as an address, the zero address if it is none.
+func (x *exchange) IP() netip.Addr {
+	ip, err := netip.ParseAddr(x.client())
+	if err != nil {
+		return netip.Addr{}
+	}
+	return ip
 }
 
 // trusts reports whether addr is a trusted proxy.

@@ -59,8 +59,14 @@ func TestLogHasNoSecrets(t *testing.T) {
 	f.ask(nil, "GET", "/bucket1/other"+query, "").wantFault(http.StatusUnauthorized, "signature_not_matched")
 	f.ask(nil, "GET", "/bucket1/k", "", "Authorization: QS nobody:"+sig).wantFault(http.StatusUnauthorized, "invalid_access_key_id")
 	f.ask(nil, "GET", "/bucket1/k", "", "Authorization: Bearer "+sig).wantFault(http.StatusBadRequest, "invalid_argument")
-	f.ask(f.key, "PUT", "/bucket1/k", "x", "X-QS-Encryption-Customer-Key: c2VjcmV0IGtleQ==").wantFault(http.StatusNotImplemented, "not_implemented")
-	for _, secret := range []string{sig, url.QueryEscape(sig), strings.Trim(sig, "="), "c2VjcmV0IGtleQ"} {
+	f.ask(f.key, "PUT", "/bucket1/k", "x", "X-QS-Encryption-Customer-Key: c2VjcmV0IGtleQ==").wantFault(http.StatusBadRequest, "invalid_argument")
+	f.ask(f.key, "PUT", "/bucket1/k", "x", "X-QS-Encryption-Customer-Algorithm: AES256", "X-QS-Encryption-Customer-Key: c2VjcmV0IGtleQ==",
+		"X-QS-Encryption-Customer-Key-MD5: c2VjcmV0IGtleQ==").wantFault(http.StatusBadRequest, "invalid_argument")
+	f.ask(f.key, "PUT", "/bucket1/sealed", "content", sealedWith...).want(http.StatusCreated)
+	f.ask(f.key, "GET", "/bucket1/sealed", "", sealedWith...).want(http.StatusOK)
+	f.ask(f.key, "GET", "/bucket1/sealed", "", otherSeal...).wantFault(http.StatusBadRequest, "invalid_argument")
+	f.ask(f.key, "GET", "/bucket1/k", "", sealedWith...).wantFault(http.StatusBadRequest, "invalid_argument")
+	for _, secret := range []string{sig, url.QueryEscape(sig), strings.Trim(sig, "="), "c2VjcmV0IGtleQ", "MDEyMzQ1Njc4", "0123456789abcdef0123456789abcdef", "QUFBQUFB", "AAAAAAAA"} {
 		if strings.Contains(f.log.String(), secret) {
 			t.Errorf("the log has %q:\n%s", secret, f.log)
 		}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"errors"
 	"io"
 	"net/http"
 
@@ -16,8 +17,23 @@ func (x *exchange) getObject(in *op.GetObjectInput) (*op.GetObjectOutput, error)
 	if err := x.query.CheckOverrides(); err != nil {
 		return nil, err
 	}
-	o, err := x.openObject(in.Key, in.VersionID)
+	o, err := x.bucket.Version(x.context(), in.Key, in.VersionID)
+	if x.mayPull(err, in.VersionID) {
+		out, pulled := x.pullObject(in)
+		if out != nil || pulled != nil {
+			return out, pulled
+		}
+		o, err = x.bucket.Version(x.context(), in.Key, in.VersionID)
+	}
 	if err != nil {
+		return nil, x.tellMarker(err)
+	}
+	key, err := store.CustomerKey(store.KeyHeaders, in.EncryptionCustomerAlgorithm, in.EncryptionCustomerKey, in.EncryptionCustomerKeyMD5)
+	if err == nil {
+		err = o.Unlock(key)
+	}
+	if err != nil {
+		o.Close()
 		return nil, err
 	}
 	out, err := x.readObject(o, in)
@@ -39,6 +55,9 @@ func (x *exchange) readObject(o *store.Object, in *op.GetObjectInput) (*op.GetOb
 		ContentLanguage:    in.ResponseContentLanguage,
 		Expires:            cmp.Or(in.ResponseExpires, info.Expires),
 		Metadata:           info.Metadata,
+		VersionID:          info.VersionID,
+
+		EncryptionCustomerAlgorithm: info.Encryption, EncryptionCustomerKeyMD5: in.EncryptionCustomerKeyMD5,
 	}
 	conditions := wire.Conditions{
 		Match: in.IfMatch, NoneMatch: in.IfNoneMatch, ModifiedSince: in.IfModifiedSince, UnmodifiedSince: in.IfUnmodifiedSince,
@@ -92,18 +111,28 @@ func (b *objectBody) Close() error {
 }
 
 func (x *exchange) headObject(in *op.HeadObjectInput) (*op.HeadObjectOutput, error) {
-	if !store.IsCurrent(in.VersionID) {
-		return nil, noVersion(in.Key, in.VersionID)
+	info, err := x.bucket.StatVersion(x.context(), in.Key, in.VersionID)
+	if x.mayPull(err, in.VersionID) {
+		if err := x.pulls.join(x, in.Key, nil).wait(x.context()); err != nil {
+			return nil, err
+		}
+		info, err = x.bucket.StatVersion(x.context(), in.Key, in.VersionID)
 	}
-	info, err := x.bucket.Stat(x.context(), in.Key)
 	if err != nil {
+		return nil, x.tellMarker(err)
+	}
+	key, err := store.CustomerKey(store.KeyHeaders, in.EncryptionCustomerAlgorithm, in.EncryptionCustomerKey, in.EncryptionCustomerKeyMD5)
+	if err != nil {
+		return nil, err
+	}
+	if err := info.CheckKey(key); err != nil {
 		return nil, err
 	}
 	out := &op.HeadObjectOutput{
 		ETag: info.ETag, LastModified: info.LastModified, StorageClass: info.StorageClass, AcceptRanges: "bytes",
 		ContentType: info.ContentType, ContentLength: info.Size, CacheControl: info.CacheControl,
 		ContentDisposition: info.ContentDisposition, ContentEncoding: info.ContentEncoding, Expires: info.Expires,
-		Metadata: info.Metadata,
+		Metadata: info.Metadata, VersionID: info.VersionID, EncryptionCustomerAlgorithm: info.Encryption, EncryptionCustomerKeyMD5: key.MD5(),
 	}
 	if info.Appendable {
 		out.ObjectType, out.NextAppendPosition = "appendable", &info.Size
@@ -120,23 +149,13 @@ func (x *exchange) headObject(in *op.HeadObjectInput) (*op.HeadObjectOutput, err
 	return out, nil
 }
 
-func (x *exchange) openObject(key, version string) (*store.Object, error) {
-	if !store.IsCurrent(version) {
-		return nil, noVersion(key, version)
+// tellMarker names the delete marker that a read has met, in headers of the answer. err is the error of the read.
+func (x *exchange) tellMarker(err error) error {
+	if m, ok := errors.AsType[*store.MarkerError](err); ok {
+		x.w.Header().Set("X-Qs-Delete-Marker", "true")
+		x.w.Header().Set("X-Qs-Version-Id", m.VersionID)
 	}
-	return x.bucket.Object(x.context(), key)
-}
-
-func noVersion(key, version string) error {
-	return fault.Newf(fault.ObjectNotExists, "object %q has no version %q", key, version)
-}
-
-// deleteObject deletes an object. A version that does not exist is already gone.
-func (x *exchange) deleteObject(in *op.DeleteObjectInput) (*op.DeleteObjectOutput, error) {
-	if !store.IsCurrent(in.VersionID) {
-		return &op.DeleteObjectOutput{}, nil
-	}
-	return x.bucket.DeleteObject(x.context(), in)
+	return err
 }
 
 func conditionFailed(what string) error {

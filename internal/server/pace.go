@@ -17,11 +17,26 @@ const (
 	drain     = 5 * time.Second
 )
 
+// deadlines sets those of a connection.
+type deadlines interface {
+	SetReadDeadline(time.Time) error
+	SetWriteDeadline(time.Time) error
+}
+
+// deadlinesOf returns the deadlines that w, or what it wraps, has. What net/http gives us has them itself.
+func deadlinesOf(w http.ResponseWriter) deadlines {
+	if d, ok := w.(deadlines); ok {
+		return d
+	}
+	return http.NewResponseController(w)
+}
+
 // A pace bounds how long one direction of a connection may make us wait. What counts is the time spent waiting for
 // the peer, not the time we take ourselves; and it is given anew only for a whole quantum,
 // so that single bytes do not keep a connection alive.
 type pace struct {
-	set    func(time.Time) error // the deadline of the connection
+	conn   deadlines
+	reads  bool // else it writes
 	stall  time.Duration
 	asked  time.Time
 	waited time.Duration // for this quantum
@@ -44,7 +59,13 @@ func (p *pace) after(n int) {
 
 // until sets the deadline; the zero time lifts it. A writer without deadlines has no
 // connection to protect.
-func (p *pace) until(t time.Time) { _ = p.set(t) }
+func (p *pace) until(t time.Time) {
+	if p.reads {
+		_ = p.conn.SetReadDeadline(t)
+		return
+	}
+	_ = p.conn.SetWriteDeadline(t)
+}
 
 // An upload reads the body of a request: counted, and at a pace. It does not take the place of
 // the body, by whose type net/http knows what to do with the rest.
@@ -59,7 +80,7 @@ type upload struct {
 func (u *upload) begin(w http.ResponseWriter, r *http.Request) {
 	u.body = r.Body
 	if u.ended = r.ContentLength == 0; !u.ended {
-		u.pace.set, u.pace.stall = http.NewResponseController(w).SetReadDeadline, sendStall
+		u.pace = pace{conn: deadlinesOf(w), reads: true, stall: sendStall}
 		u.pace.before()
 	}
 }
@@ -101,7 +122,7 @@ type answer struct {
 // the same connection has left; the next one comes with the status.
 func (a *answer) begin(w http.ResponseWriter) {
 	a.ResponseWriter = w
-	a.pace.set, a.pace.stall = http.NewResponseController(w).SetWriteDeadline, takeStall
+	a.pace = pace{conn: deadlinesOf(w), stall: takeStall}
 	a.pace.until(time.Time{})
 }
 

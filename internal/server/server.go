@@ -9,6 +9,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,6 +23,9 @@ import (
 
 	"github.com/oisproject/ois/internal/access"
 	"github.com/oisproject/ois/internal/accesslog"
+	"github.com/oisproject/ois/internal/egress"
+	"github.com/oisproject/ois/internal/fault"
+	"github.com/oisproject/ois/internal/imaging"
 	"github.com/oisproject/ois/internal/store"
 	"github.com/oisproject/ois/internal/wire"
 )
@@ -56,6 +60,27 @@ type Config struct {
 	// AccessLog takes the lines of the logs that owners have set for their buckets; nil writes none.
 	AccessLog *accesslog.Log
 
+	// Egress sends the requests to other servers that users cause; nil sends them to public addresses only.
+	Egress *egress.Client
+	// ImageFont is used for watermarks before the fonts that are built in; nil means there is none.
+	ImageFont []byte
+
+	// Images processes images; nil means a processor with the default settings.
+	Images *imaging.Processor
+	// Resolver is asked whether a domain leads to the bucket that it is to be bound to. Nil binds domains unasked.
+	Resolver Resolver
+	// MaxConnections is how many connections there may be at the same time; more are refused with
+	// service_unavailable. 0 means that there is no limit.
+	MaxConnections int
+
+	// BucketLease is how old a bucket must be to be deleted, and BucketRate how many a user may create or delete
+	// in a minute. 0 means that there is no such limit.
+	BucketLease time.Duration
+	BucketRate  int
+
+	// TLS, if it is not nil, makes the server speak HTTPS and nothing else. It brings the certificates.
+	TLS *tls.Config
+
 	Logger *slog.Logger     // nil discards
 	Now    func() time.Time // the clock for signatures; nil is time.Now
 }
@@ -69,11 +94,20 @@ type Server struct {
 	proxies []netip.Prefix
 	log     *slog.Logger
 	access  *accesslog.Log // nil if there is none
-	now     func() time.Time
 	http    *http.Server
+	images  *imaging.Processor
 	leaving atomic.Bool
 
-	policies policies
+	resolver    Resolver // nil asks nobody
+	policies    policies
+	egress      *egress.Client
+	origins     origins
+	pulls       *pulls
+	figures     figures
+	throttle    throttle
+	lease       time.Duration
+	now         func() time.Time
+	connections connections
 }
 
 // New returns a server that is ready to serve.
@@ -85,7 +119,10 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{store: c.Store, hosts: hosts, proxies: c.TrustedProxies, log: c.Logger, product: []string{c.Product}}
+	s := &Server{
+		store: c.Store, hosts: hosts, proxies: c.TrustedProxies, log: c.Logger, product: []string{c.Product},
+		images: c.Images, resolver: c.Resolver,
+	}
 	if c.Product == "" {
 		s.product[0] = "QingStor"
 	}
@@ -98,10 +135,26 @@ func New(c Config) (*Server, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	s.access, s.now = c.AccessLog, c.Now
+	s.access = c.AccessLog
+	if c.Egress == nil {
+		c.Egress = egress.New(egress.Options{})
+	}
+	s.egress = c.Egress
+	s.pulls = newPulls()
+	if s.images == nil {
+		if s.images, err = imaging.New(imaging.Options{Font: c.ImageFont, Fetch: s.fetchImage}); err != nil {
+			return nil, fmt.Errorf("server: %w", err)
+		}
+	}
+	s.figures.init()
+	s.now, s.lease, s.throttle.most = c.Now, c.BucketLease, c.BucketRate
 	s.auth = access.NewAuthenticator(c.Keys, c.Now)
+	s.connections.most, s.connections.secure, s.connections.product = int64(c.MaxConnections), c.TLS != nil, s.product[0]
 	s.http = &http.Server{
 		Handler:                      s,
+		ConnState:                    s.connections.changed,
+		TLSConfig:                    c.TLS,
+		Protocols:                    protocols(),
 		ReadHeaderTimeout:            readHeaderTimeout,
 		IdleTimeout:                  idleTimeout,
 		MaxHeaderBytes:               maxHeaderBytes,
@@ -140,13 +193,33 @@ func zoneID(s string) bool {
 
 // Serve answers the requests that arrive on l, until Shutdown; it then returns nil. It closes l.
 func (s *Server) Serve(l net.Listener) error {
-	if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	serve := s.http.Serve
+	if s.http.TLSConfig != nil {
+		serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
+	}
+	if err := serve(&gate{l, &s.connections}); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve: %w", err)
 	}
 	return nil
 }
 
-// Shutdown takes no more requests and waits for those that are under way. When ctx
+// protocols are those that the server speaks: HTTP/1.1 and 1.0. With HTTP/2 a connection would have many requests under way, and one of
+// them that its client does not take could hold up the others: patience and limits hold for connections.
+func protocols() *http.Protocols {
+	p := new(http.Protocols)
+	p.SetHTTP1(true)
+	return p
+}
+
+// Ready returns an error when the server takes no more requests.
+func (s *Server) Ready() error {
+	if s.leaving.Load() {
+		return fault.Newf(fault.ServiceUnavailable, "the server is stopping")
+	}
+	return nil
+}
+
+// Shutdown takes no more requests and waits for those that are under way, and for what is being taken from mirrors. When ctx
 // ends first, it cuts them off and returns the error of ctx.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.leaving.Store(true)
@@ -154,5 +227,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	if err != nil {
 		err = errors.Join(err, s.http.Close())
 	}
+	s.pulls.end(ctx)
+	s.egress.CloseIdleConnections()
 	return err
 }

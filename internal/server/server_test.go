@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,6 +30,7 @@ type fixture struct {
 	t    testing.TB
 	addr string
 	key  *signature.Key // of the root user
+	id   string         // of key
 	log  *logBuffer
 	disk *damagedBlobs
 	stop func() // waits until all requests are answered and logged; once
@@ -79,6 +81,26 @@ type damagedBlobs struct {
 	blob.Engine
 	mu    sync.Mutex
 	after int64 // bytes that are fine; negative means all. guarded by mu
+	full  bool  // takes nothing; guarded by mu
+
+	deleted atomic.Int64 // blobs
+}
+
+// refuse makes every Put fail from now on.
+func (d *damagedBlobs) refuse() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.full = true
+}
+
+func (d *damagedBlobs) Put(ctx context.Context, epoch uint32, size int64, src blob.Source) (blob.ID, int64, error) {
+	d.mu.Lock()
+	full := d.full
+	d.mu.Unlock()
+	if full {
+		return blob.ID{}, 0, errors.New("the disk is full")
+	}
+	return d.Engine.Put(ctx, epoch, size, src)
 }
 
 func (d *damagedBlobs) damage(after int64) {
@@ -100,6 +122,11 @@ func (d *damagedBlobs) Open(ctx context.Context, id blob.ID, off, n int64) (io.R
 	}{io.MultiReader(io.LimitReader(rc, d.after), errorReader{blob.ErrCorrupt}), rc}, nil
 }
 
+func (d *damagedBlobs) Delete(ctx context.Context, live blob.Live, ids ...blob.ID) error {
+	d.deleted.Add(int64(len(ids)))
+	return d.Engine.Delete(ctx, live, ids...)
+}
+
 type errorReader struct{ error }
 
 func (r errorReader) Read([]byte) (int, error) { return 0, r.error }
@@ -113,7 +140,7 @@ func start(t testing.TB, change ...func(*Config)) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.key = signature.NewKey(k.ID, k.Secret)
+	f.key, f.id = signature.NewKey(k.ID, k.Secret), k.ID
 	c := Config{Store: s, Zones: []string{"jn1a", "jn2"}, Logger: slog.New(slog.NewJSONHandler(f.log, nil))}
 	for _, change := range change {
 		change(&c)
@@ -125,7 +152,7 @@ func start(t testing.TB, change ...func(*Config)) *fixture {
 	return f
 }
 
-func (f *fixture) openStore() *store.Store {
+func (f *fixture) openStore(change ...func(*store.Options)) *store.Store {
 	f.t.Helper()
 	fsys := vfs.NewMem()
 	m, err := pebblemeta.Open(pebblemeta.Options{FS: fsys, Dir: "meta"})
@@ -137,7 +164,11 @@ func (f *fixture) openStore() *store.Store {
 		f.t.Fatal(err)
 	}
 	f.disk = &damagedBlobs{Engine: b, after: -1}
-	s, err := store.Open(f.t.Context(), store.Options{Meta: m, Blobs: f.disk})
+	o := store.Options{Meta: m, Blobs: f.disk}
+	for _, change := range change {
+		change(&o)
+	}
+	s, err := store.Open(f.t.Context(), o)
 	if err != nil {
 		f.t.Fatal(err)
 	}

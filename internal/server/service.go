@@ -49,6 +49,9 @@ func (x *exchange) listLocations(in *op.ListLocationsInput) (*op.ListLocationsOu
 
 // putBucket creates a bucket in the zone that the host names, else in the default zone.
 func (x *exchange) putBucket(in *op.PutBucketInput) (*op.PutBucketOutput, error) {
+	if err := x.throttle.take(x.caller.UserID, x.now()); err != nil {
+		return nil, err
+	}
 	zone := x.address.Zone
 	if zone == "" {
 		zone = x.hosts.Zones[0]

@@ -3,7 +3,6 @@ package server
 import (
 	"net/http"
 
-	"github.com/oisproject/ois/internal/fault"
 	"github.com/oisproject/ois/internal/op"
 	"github.com/oisproject/ois/internal/wire"
 )
@@ -16,8 +15,8 @@ func (x *exchange) asksHealth() bool {
 
 // health says that the server takes requests.
 func (x *exchange) health() error {
-	if x.leaving.Load() {
-		return fault.Newf(fault.ServiceUnavailable, "the server is stopping")
+	if err := x.Ready(); err != nil {
+		return err
 	}
 	x.w.Header().Set("Content-Type", wire.PlainType)
 	_, err := x.w.Write([]byte("ready\n"))

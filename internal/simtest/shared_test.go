@@ -74,7 +74,9 @@ func TestSharedKeys(t *testing.T) {
 		if seed%3 > 0 {
 			fsys.SetHook(stalls(seed))
 		}
-		h, b, err := setupOf(seed).morning(t.Context(), fsys)
+		s := setupOf(seed)
+		s.versioned = seed%5 < 2
+		h, b, err := s.morning(t.Context(), fsys)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -112,6 +114,7 @@ func TestSharedKeysInDisasters(t *testing.T) {
 		disk := vfs.NewCrashableMem()
 		w := newWorld(nil, sharedKeys)
 		s := setupOf(seed)
+		s.versioned = seed%5 < 2
 		for n := range uint64(3) {
 			l := &life{t: t, setup: s, world: w, disk: disk, seed: seed + n<<32, at: 1 + r.Int64N(900), percent: []int{0, 50, 100}[r.IntN(3)]}
 			disk, w = []func() (*vfs.Mem, *world){l.powerLoss, l.kill, l.fault}[r.IntN(3)]()

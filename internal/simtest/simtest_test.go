@@ -86,6 +86,8 @@ type setup struct {
 	// small makes everything small that a large store has many of, so that a day fills several packs and tables, and
 	// files are closed and opened again.
 	small bool
+	// versioned enables versioning in the bucket: what is current must be what it is without.
+	versioned bool
 }
 
 // setupOf returns the setup of a seed.
@@ -143,10 +145,13 @@ func (s setup) morning(ctx context.Context, fsys vfs.FS) (*house, *store.Bucket,
 		return nil, nil, err
 	}
 	b, err := h.Bucket(ctx, bucketName)
-	if err == nil {
-		return h, b, nil
+	if err != nil {
+		b, err = createBucket(ctx, h.Store)
 	}
-	if b, err = createBucket(ctx, h.Store); err != nil {
+	if err == nil && s.versioned {
+		b, err = setVersioning(ctx, h.Store, b, "ENABLED")
+	}
+	if err != nil {
 		return nil, nil, errors.Join(err, h.close())
 	}
 	return h, b, nil

@@ -33,23 +33,28 @@ func (b *Bucket) AppendObject(ctx context.Context, in *op.AppendObjectInput) (*o
 	}
 	defer body.release()
 	var size int64
-	err = b.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
+	demands := b.demands(in.Key, in.IfMatch, in.IfNoneMatch)
+	err = b.write(ctx, func(snap *view) (*meta.Change, error) {
 		var c change
+		if err := c.meet(snap, demands); err != nil {
+			return nil, err
+		}
 		row, at, err := b.appendable(snap, in, first)
 		if err != nil {
 			return nil, err
 		}
-		key := objectKey(b.row.id, in.Key)
-		c.unchanged(key, at, at.Key != nil)
-		c.guard(meta.Live, liveKey(b.row.id))
 		if at.Key == nil {
 			row.ref = b.store.newRef()
-			c.count(b.row.id, row.class, 0, 1)
+			err = c.begin(snap, b, in.Key, &row, body)
+		} else {
+			c.still(at.Key, at.Rev)
+			err = c.extend(b, &row, body)
+			c.set(at.Key, row.encode())
 		}
-		if err := c.extend(b, &row, body); err != nil {
+		if err != nil {
 			return nil, err
 		}
-		c.set(key, row.encode())
+		c.still(liveKey(b.row.id), snap.live.rev)
 		size = row.size
 		return c.done(), nil
 	})
@@ -98,6 +103,22 @@ func (b *Bucket) appendable(snap meta.Snapshot, in *op.AppendObjectInput, first 
 		err = fault.Newf(fault.EntityTooLarge, "the object would have %d bytes; allowed: %d", row.size+in.ContentLength, int64(MaxObject))
 	}
 	return row, at, err
+}
+
+// begin makes an appendable object of its first body. In a bucket with versioning that is a version as any other, which the
+// appends that follow change.
+func (c *change) begin(snap *view, b *Bucket, key string, row *objectRow, body *body) error {
+	s, err := c.stack(snap, b.row.id, key)
+	if err != nil {
+		return err
+	}
+	if err := s.push(row); err != nil {
+		return err
+	}
+	if err := c.extend(b, row, body); err != nil {
+		return err
+	}
+	return s.finish(row)
 }
 
 // extend adds a body to the end of an appendable object. Its ETag is none of an MD5, and

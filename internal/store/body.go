@@ -16,6 +16,7 @@ import (
 	"github.com/oisproject/ois/internal/fault"
 	"github.com/oisproject/ois/internal/md5lanes"
 	"github.com/oisproject/ois/internal/meta"
+	"github.com/oisproject/ois/internal/sse"
 )
 
 // maxInline is the size up to which the bytes of an object lie beside its row, so that one sync
@@ -46,15 +47,22 @@ type body struct {
 	stored bool // there is a blob
 	size   int64
 	md5    string // hexadecimal digits
-	inline []byte // aliases buf
+	inline []byte // aliases buf, unless it is encrypted
 	buf    *[maxInline + 1]byte
+
+	sealing *sealing // nil: it is not encrypted
+	recoded bool     // it comes from an object
 }
 
 func (b *body) extents() []extent {
 	if !b.stored {
 		return nil
 	}
-	return []extent{{blob: b.blob, n: b.size}}
+	n := b.size
+	if b.sealing != nil {
+		n = sse.SealedLen(n)
+	}
+	return []extent{{blob: b.blob, n: n}}
 }
 
 // release gives back the buffer of the body.
@@ -69,6 +77,11 @@ func (b *body) release() {
 // number of bytes announced, -1 if unknown; contentMD5 is checked if it is not empty. The caller calls release, and settle or
 // forget.
 func (s *Store) receive(ctx context.Context, r io.Reader, length int64, contentMD5 string, inline int) (*body, error) {
+	return s.receiveSealed(ctx, nil, r, length, contentMD5, inline)
+}
+
+// receiveSealed is receive with a key to encrypt with, unless that is nil.
+func (s *Store) receiveSealed(ctx context.Context, key *sse.Key, r io.Reader, length int64, contentMD5 string, inline int) (*body, error) {
 	want, err := parseMD5(contentMD5)
 	if err != nil {
 		return nil, err
@@ -84,6 +97,9 @@ func (s *Store) receive(ctx context.Context, r io.Reader, length int64, contentM
 	}
 	in := &intake{r: r, left: MaxBody, length: length}
 	b := &body{}
+	if key != nil {
+		b.sealing = &sealing{key: key, salt: sse.NewSalt()}
+	}
 	if length <= int64(inline) {
 		if err := b.readSmall(in, inline); err != nil {
 			b.release()
@@ -94,6 +110,9 @@ func (s *Store) receive(ctx context.Context, r io.Reader, length int64, contentM
 		if err := s.stream(ctx, b, in); err != nil {
 			return nil, in.fault(err)
 		}
+	}
+	if b.sealing != nil && len(b.inline) > 0 {
+		b.inline = key.Seal(b.sealing.salt, b.inline)
 	}
 	if b.md5 = fmt.Sprintf("%x", in.sum); want != nil && !bytes.Equal(in.sum[:], want) {
 		err := fault.Newf(fault.BadDigest, "the body's MD5 is %x, Content-MD5 says %x", in.sum, want)
@@ -126,7 +145,14 @@ func (s *Store) stream(ctx context.Context, b *body, in *intake) (err error) {
 	in.begin()
 	defer in.end()
 	defer b.release() // its bytes are in the blob
-	b.blob, b.size, err = s.blobs.Put(ctx, s.epoch, in.length, in)
+	if b.sealing == nil {
+		b.blob, b.size, err = s.blobs.Put(ctx, s.epoch, in.length, in)
+	} else {
+		sealer, length := b.sealing.source(in)
+		defer sealer.Close()
+		b.blob, _, err = s.blobs.Put(ctx, s.epoch, length, sealer)
+		b.size = in.n
+	}
 	b.stored = err == nil
 	return err
 }

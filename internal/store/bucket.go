@@ -29,6 +29,8 @@ type BucketInfo struct {
 	Owner   string // user id
 	Created time.Time
 	Grants  []Grant
+
+	Suspended bool // by the operator
 }
 
 // A Grant gives READ, WRITE or FULL_CONTROL to a user, or to everybody if User is empty.
@@ -75,7 +77,7 @@ func isGone(err error) bool { return fault.CodeOf(err) == fault.BucketNotExists 
 
 // Info returns what is known of the bucket.
 func (b *Bucket) Info() BucketInfo {
-	info := BucketInfo{Name: b.name, Zone: b.row.zone, Owner: b.row.owner, Created: b.row.created}
+	info := BucketInfo{Name: b.name, Zone: b.row.zone, Owner: b.row.owner, Created: b.row.created, Suspended: b.row.suspended}
 	for _, g := range b.row.grants {
 		info.Grants = append(info.Grants, Grant{User: g.user, Permission: g.permission})
 	}
@@ -87,13 +89,14 @@ var errSettling = errors.New("bucket is being closed")
 
 // write is Store.retry for changes that need the bucket to be alive. Once it is gone they
 // fail with bucket_not_exists; while a deletion is deciding they wait for it.
-func (b *Bucket) write(ctx context.Context, decide func(meta.Snapshot) (*meta.Change, error)) error {
+func (b *Bucket) write(ctx context.Context, decide func(*view) (*meta.Change, error)) error {
 	for {
 		err := b.store.retry(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
-			if err := b.checkLive(snap); err != nil {
+			live, err := b.live(snap)
+			if err != nil {
 				return nil, err
 			}
-			return decide(snap)
+			return decide(&view{Snapshot: snap, store: b.store, live: live})
 		})
 		if !errors.Is(err, errSettling) {
 			return err
@@ -104,18 +107,23 @@ func (b *Bucket) write(ctx context.Context, decide func(meta.Snapshot) (*meta.Ch
 	}
 }
 
-func (b *Bucket) checkLive(snap meta.Snapshot) error {
-	if _, ok, err := snap.Get(liveKey(b.row.id)); ok || err != nil {
-		return err
+// live returns the live row of the bucket, or the error of a write to one that has none.
+func (b *Bucket) live(snap meta.Snapshot) (liveRow, error) {
+	row, ok, err := snap.Get(liveKey(b.row.id))
+	if err != nil {
+		return liveRow{}, err
+	}
+	if ok {
+		return decodeLive(row)
 	}
 	now, err := b.store.bucketIn(snap, b.name)
 	if err != nil {
-		return err
+		return liveRow{}, err
 	}
 	if now.row.id == b.row.id {
-		return errSettling
+		return liveRow{}, errSettling
 	}
-	return noBucket(b.name)
+	return liveRow{}, noBucket(b.name)
 }
 
 // PutBucket creates a bucket of the user in a zone.
@@ -140,12 +148,15 @@ func (s *Store) PutBucket(ctx context.Context, user, zone string, in *op.PutBuck
 		if !ok {
 			return nil, fault.Newf(fault.InvalidAccessKeyID, "user %q does not exist any more", user)
 		}
+		if err := s.checkQuota(snap, user); err != nil {
+			return nil, err
+		}
 		var c change
 		row.id = uint64(s.epoch)<<32 | s.seq.Add(1)&(1<<32-1)
 		c.guard(meta.Absent, bucketKey(in.Bucket))
 		c.guard(meta.Absent, liveKey(row.id)) // the sequence may have come round
 		c.set(bucketKey(in.Bucket), row.encode())
-		c.set(liveKey(row.id), []byte(in.Bucket))
+		c.set(liveKey(row.id), row.live(in.Bucket))
 		c.touch(userKey(user), owner) // so that the user cannot be deleted beside this
 		return c.done(), nil
 	})
@@ -274,13 +285,13 @@ func (b *Bucket) settle(ctx context.Context) error {
 		if full == nil {
 			c.drop(bucketKey(b.name))
 			now.row.set.each(func(s setting) { c.drop(settingKey(b.row.id, s)) })
-			err := dropCounters(snap, &c, b.row.id)
+			err := errors.Join(b.unbindAll(snap, &c), dropCounters(snap, &c, b.row.id))
 			return c.done(), err
 		}
 		row := now.row
 		row.closing = false
 		c.set(bucketKey(b.name), row.encode())
-		c.set(liveKey(row.id), []byte(b.name))
+		c.set(liveKey(row.id), row.live(b.name))
 		return c.done(), nil
 	})
 	if err != nil {
@@ -304,7 +315,7 @@ func (b *Bucket) checkEmptyIn(snap meta.Snapshot) error {
 	for _, rows := range []struct {
 		kind byte
 		what string
-	}{{kindObject, "objects"}, {kindUpload, "unfinished uploads"}} {
+	}{{kindObject, "objects"}, {kindVersion, "versions of objects"}, {kindUpload, "unfinished uploads"}} {
 		prefix := numberKey(rows.kind, b.row.id)
 		found := false
 		err := snap.Walk(prefix, successor(prefix), func(meta.Row) ([]byte, bool) {

@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 
 	"github.com/oisproject/ois/internal/blob"
@@ -47,6 +46,16 @@ func (c *change) count(bucket uint64, class storageClass, size, sign int64) {
 	c.add(counterKey(bucket, class, countBytes), sign*size)
 }
 
+// join adds what another change does, which is about other rows.
+func (c *change) join(o *change) {
+	c.Guards = append(c.Guards, o.Guards...)
+	c.Sets = append(c.Sets, o.Sets...)
+	c.Drops = append(c.Drops, o.Drops...)
+	for _, d := range o.Adds {
+		c.add(d.Key, d.N)
+	}
+}
+
 // countBytes adds bytes to a bucket's statistics.
 func (c *change) countBytes(bucket uint64, class storageClass, n int64) {
 	c.add(counterKey(bucket, class, countBytes), n)
@@ -73,41 +82,21 @@ func (c *change) discard(r ref, g garbageRow) {
 	c.set(garbageKey(r), g.encode())
 }
 
-// replace puts a new object in the place of what a snapshot holds at its key.
-func (c *change) replace(snap meta.Snapshot, bucket uint64, key string, o *objectRow) error {
-	if _, err := c.retire(snap, bucket, key); err != nil {
+// replace makes o what is current under a key. What is current in the snapshot becomes an older version, or goes.
+func (c *change) replace(snap *view, bucket uint64, key string, o *objectRow) error {
+	s, err := c.stack(snap, bucket, key)
+	if err != nil {
 		return err
 	}
-	c.guard(meta.Live, liveKey(bucket))
-	c.set(objectKey(bucket, key), o.encode())
-	c.count(bucket, o.class, o.size, 1)
-	return nil
+	if err := s.push(o); err != nil {
+		return err
+	}
+	c.still(liveKey(bucket), snap.live.rev)
+	return s.finish(o)
 }
 
-// remove takes away the object that a snapshot holds at a key and reports whether there is one.
-func (c *change) remove(snap meta.Snapshot, bucket uint64, key string) (found bool, err error) {
-	found, err = c.retire(snap, bucket, key)
-	if found {
-		c.drop(objectKey(bucket, key))
-	}
-	return found, err
-}
-
-// retire leaves the object at a key to the sweeper; the caller changes the row.
-func (c *change) retire(snap meta.Snapshot, bucket uint64, key string) (found bool, err error) {
-	k := objectKey(bucket, key)
-	row, ok, err := snap.Get(k)
-	if err != nil {
-		return false, err
-	}
-	c.unchanged(k, row, ok)
-	if !ok {
-		return false, nil
-	}
-	old, err := decodeObject(row.Val)
-	if err != nil {
-		return false, fmt.Errorf("object %q: %w", key, err)
-	}
+// retire leaves what an object holds to the sweeper; the caller changes the row.
+func (c *change) retire(bucket uint64, old *objectRow) {
 	c.count(bucket, old.class, old.size, -1)
 	switch {
 	case old.inline: // whoever reads it has its bytes already
@@ -115,7 +104,6 @@ func (c *change) retire(snap meta.Snapshot, bucket uint64, key string) (found bo
 	case old.parts || len(old.extents) > 0:
 		c.discard(old.ref, garbageRow{extents: old.extents, parts: old.parts})
 	}
-	return true, nil
 }
 
 // done returns the finished change.

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/oisproject/ois/internal/blob"
+	"github.com/oisproject/ois/internal/sse"
 )
 
 // A check holds what rows say against what is there. Rows of objects, uploads, parts and garbage say what their refs hold, so they
@@ -31,12 +32,13 @@ type holding struct {
 	parts   bool
 	pieces  int // number of part rows, -1 if the row does not say
 	extents []extent
+	sealed  bool // encrypted: what is stored is longer than size
 	dead    bool // it is to be given back
 }
 
 func (o *objectRow) holding() holding {
-	h := holding{ref: o.ref, size: o.size, inline: o.inline, parts: o.parts, pieces: -1, extents: o.extents}
-	if sum, err := hex.DecodeString(o.etag); o.inline && err == nil && len(sum) == md5.Size {
+	h := holding{ref: o.ref, size: o.size, inline: o.inline, parts: o.parts, pieces: -1, extents: o.extents, sealed: o.seal != nil}
+	if sum, err := hex.DecodeString(o.etag); o.inline && !h.sealed && err == nil && len(sum) == md5.Size {
 		h.sum = sum
 	}
 	if o.appendable {
@@ -46,7 +48,7 @@ func (o *objectRow) holding() holding {
 }
 
 func (p *partRow) holding() holding {
-	return holding{ref: p.ref, size: p.size, pieces: -1, extents: p.extents}
+	return holding{ref: p.ref, size: p.size, pieces: -1, extents: p.extents, sealed: p.seal != nil}
 }
 
 func (g *garbageRow) holding(r ref) holding {
@@ -62,12 +64,32 @@ func (h *holding) self() place { return ownPlace(kindPart, h.ref) }
 func (h *holding) misfit() (f flaw, wrong bool) {
 	n := int64(0)
 	for _, e := range h.extents {
-		n += e.n
+		n += h.plainLen(e.n)
 	}
 	if h.parts || h.inline || h.size < 0 || n == h.size {
 		return f, false
 	}
 	return flaw{what: fmt.Sprintf("has %d bytes in its extents, want %d", n, h.size), lost: true}, true
+}
+
+// plainLen returns how many bytes of an object a length of stored ones is; none if nothing encrypted is as long.
+func (h *holding) plainLen(n int64) int64 {
+	if !h.sealed {
+		return n
+	}
+	plain, ok := sse.PlainLen(n)
+	if !ok {
+		return 0
+	}
+	return plain
+}
+
+// storedLen returns how long the data row is.
+func (h *holding) storedLen() int64 {
+	if h.sealed {
+		return sse.SealedLen(h.size)
+	}
+	return h.size
 }
 
 // A place is where a data row, a reference row or the part rows of a ref stand.
@@ -157,7 +179,7 @@ type claim struct {
 // claims calls add with what h claims.
 func (h *holding) claims(add func(claim)) {
 	if h.inline {
-		c := claim{place: ownPlace(kindData, h.ref), n: h.size, summed: h.sum != nil}
+		c := claim{place: ownPlace(kindData, h.ref), n: h.storedLen(), summed: h.sum != nil}
 		copy(c.sum[:], h.sum)
 		add(c)
 	}

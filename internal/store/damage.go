@@ -119,6 +119,8 @@ type owner struct {
 	upload string // id, if it is an upload
 	part   int64  // number, or -1
 	dead   bool   // it is garbage, and key is that of the row
+
+	version string // id, if it is an older version
 }
 
 func (o owner) String() string {
@@ -126,6 +128,8 @@ func (o owner) String() string {
 	switch {
 	case o.dead:
 		what = fmt.Sprintf("garbage row %q", o.key)
+	case o.version != "":
+		what = fmt.Sprintf("version %s of %s", o.version, what)
 	case o.upload != "":
 		what = fmt.Sprintf("upload %s of %s/%q", o.upload, o.bucket, o.key)
 	}
@@ -165,7 +169,10 @@ func (b *blamer) run() error {
 	}); err != nil {
 		return err
 	}
-	return errors.Join(b.walk([]byte{kindObject}, b.object), b.walk([]byte{kindUpload}, b.upload), b.walk([]byte{kindGarbage}, b.garbage))
+	return errors.Join(
+		b.walk([]byte{kindObject}, b.object), b.walk([]byte{kindVersion}, b.version),
+		b.walk([]byte{kindUpload}, b.upload), b.walk([]byte{kindGarbage}, b.garbage),
+	)
 }
 
 // walk visits what can be read; what cannot was reported before.
@@ -188,6 +195,14 @@ func (b *blamer) object(r meta.Row) {
 	o, err := decodeObject(r.Val)
 	if _, known := bucketOf(r.Key); err == nil && known == nil {
 		b.judge(r, owner{bucket: b.bucket(r.Key), key: string(r.Key[9:]), part: -1}, o.holding())
+	}
+}
+
+func (b *blamer) version(r meta.Row) {
+	o, err := decodeObject(r.Val)
+	key, number, known := splitVersionKey(r.Key)
+	if err == nil && known == nil && !isNote(number, &o) {
+		b.judge(r, owner{bucket: b.bucket(r.Key), key: key, version: o.id(), part: -1}, o.holding())
 	}
 }
 

@@ -17,6 +17,7 @@ const maxProblems = 1000
 type Report struct {
 	Buckets     int64 `json:"buckets"`
 	Objects     int64 `json:"objects"`
+	Versions    int64 `json:"versions"` // older ones, and delete markers
 	Uploads     int64 `json:"uploads"`
 	Parts       int64 `json:"parts"`        // of uploads and of objects that were uploaded in parts, and appends
 	Blobs       int64 `json:"blobs"`        // that something needs
@@ -35,6 +36,8 @@ type Lost struct {
 	Bucket string `json:"bucket"`
 	Key    string `json:"key"`
 	Upload string `json:"upload_id,omitempty"` // if it is an upload
+
+	Version string `json:"version_id,omitempty"` // if it is an older version
 }
 
 // Clean reports whether nothing is wrong.
@@ -80,6 +83,7 @@ type checker struct {
 	buckets map[uint64]string
 	counts  map[string]int64 // what the counters should say
 	garbage map[ref]bool     // refs of garbage rows; true if their part rows go, too
+	pile    pile
 }
 
 func (c *checker) problem(format string, args ...any) {
@@ -123,7 +127,7 @@ func (c *checker) rows(ctx context.Context, snap meta.Snapshot) error {
 	for _, rows := range []struct {
 		kind  byte
 		check func(meta.Row) error
-	}{{kindGarbage, c.garbageRow}, {kindObject, c.object}, {kindUpload, c.upload}, {kindPart, c.part}} {
+	}{{kindGarbage, c.garbageRow}, {kindObject, c.object}, {kindVersion, c.version}, {kindUpload, c.upload}, {kindPart, c.part}} {
 		if err := c.gather(ctx, rows.kind, rows.check); err != nil {
 			return err
 		}
@@ -185,7 +189,7 @@ func (c *checker) accuse(who owner, h *holding, cl *claim, f flaw) {
 // lost reports that bytes of an object or an upload are lost.
 func (c *checker) lost(who owner, what string) {
 	c.problem("%v: %s", who, what)
-	l := Lost{Bucket: who.bucket, Key: who.key, Upload: who.upload}
+	l := Lost{Bucket: who.bucket, Key: who.key, Upload: who.upload, Version: who.version}
 	n := len(c.report.Damaged)
 	if who.dead || n == maxProblems || n > 0 && c.report.Damaged[n-1] == l {
 		return

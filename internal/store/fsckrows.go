@@ -30,6 +30,8 @@ func (c *checker) singles(ctx context.Context) error {
 		{kindScrub, c.scrub},
 		{kindSetting, c.setting},
 		{kindJob, c.job},
+		{kindDomain, c.domain},
+		{kindSeal, c.seal},
 	} {
 		if err := c.walk(ctx, rows.kind, rows.check); err != nil {
 			return err
@@ -53,8 +55,8 @@ func (c *checker) expected() int {
 
 // kinds are all kinds of rows.
 var kinds = []byte{
-	kindBucket, kindLive, kindObject, kindUpload, kindData, kindPart, kindRef, kindGarbage, kindCounter, kindEpoch, kindUser,
-	kindKey, kindScrub, kindSetting, kindJob,
+	kindBucket, kindLive, kindObject, kindVersion, kindUpload, kindData, kindPart, kindRef, kindGarbage, kindCounter, kindEpoch, kindUser,
+	kindKey, kindScrub, kindSetting, kindJob, kindDomain, kindSeal,
 }
 
 // strangers finds rows of no kind.
@@ -103,7 +105,10 @@ func (c *checker) key(r meta.Row) error {
 		return err
 	}
 	_, ok, err := c.snap.Get(userKey(k.user))
-	if ok || err != nil {
+	if ok && err == nil {
+		return c.sealedSecret(string(r.Key[1:]), &k)
+	}
+	if err != nil {
 		return err
 	}
 	fix := dropped(r)
@@ -127,7 +132,7 @@ func (c *checker) bucket(r meta.Row) error {
 	if err != nil {
 		return err
 	}
-	if ok == b.closing || ok && string(live.Val) != name {
+	if ok == b.closing || ok && !bytes.Equal(live.Val, b.live(name)) {
 		c.repairable(livened(r, &b), fmt.Sprintf("made the live row of bucket %s agree with its bucket row", name))
 		return errors.New("bucket row and live row do not agree")
 	}
@@ -144,8 +149,10 @@ func (c *checker) settings(r meta.Row, b bucketRow) error {
 			errs = append(errs, err)
 			return
 		}
-		lost.set = lost.set.without(s)
 		errs = append(errs, fmt.Errorf("the %s is missing", s))
+		if s != settingCNAME || !c.lostDomains(r, &b) {
+			lost.set = lost.set.without(s)
+		}
 	})
 	if lost.set != b.set {
 		var fix change
@@ -184,6 +191,9 @@ func (c *checker) setting(r meta.Row) error {
 	}
 	if !json.Valid(r.Val) {
 		return errors.New("is not JSON")
+	}
+	if s == settingCNAME {
+		return c.domains(r, id)
 	}
 	return checkDocument(s, r.Val)
 }
@@ -262,6 +272,9 @@ func (c *checker) object(r meta.Row) error {
 	bucket, err := bucketOf(r.Key)
 	if err != nil {
 		return err
+	}
+	if o.marker() {
+		c.problem("row %q: is a delete marker in the place of an object", r.Key)
 	}
 	c.report.Objects++
 	c.counts[string(counterKey(bucket, o.class, countObjects))]++

@@ -14,6 +14,7 @@ const (
 	kindBucket  = 'b' // b <bucket name>                         bucketRow
 	kindLive    = 'i' // i <bucket id>                           bucket name; there while the bucket takes writes
 	kindObject  = 'o' // o <bucket id> <object key>              objectRow
+	kindVersion = 'v' // v <bucket id> <escaped key> 00 00 <age>   objectRow of what is not current, or of the current delete marker
 	kindUpload  = 'u' // u <bucket id> <escaped key> 00 00 <ref> uploadRow
 	kindData    = 'd' // d <ref>                                 bytes of a small object
 	kindPart    = 'p' // p <ref of upload or object> <number>    partRow
@@ -26,6 +27,8 @@ const (
 	kindScrub   = 's' // s                                       scrubRow: how far the scrub has come
 	kindSetting = 'm' // m <bucket id> <setting>                 what the owner has set, in JSON
 	kindJob     = 'j' // j <name of the job>                     jobRow: its last run
+	kindDomain  = 'n' // n <domain>                              domainRow
+	kindSeal    = 'y' // y                                       sealRow: how secrets are sealed
 )
 
 // A ref names one stored incarnation of an object, a part or an upload. It
@@ -179,7 +182,9 @@ func userKey(id string) []byte { return append([]byte{kindUser}, id...) }
 
 func scrubKey() []byte { return []byte{kindScrub} }
 
-func jobKey(name string) []byte { return append([]byte{kindJob}, name...) }
+func jobKey(name string) []byte      { return append([]byte{kindJob}, name...) }
+func domainKey(domain string) []byte { return append([]byte{kindDomain}, domain...) }
+func sealKey() []byte                { return []byte{kindSeal} }
 
 func accessKey(id string) []byte { return append([]byte{kindKey}, id...) }
 

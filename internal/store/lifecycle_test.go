@@ -347,11 +347,11 @@ type breaker struct {
 	left int
 }
 
-var errBroken = errors.New("killed")
+var errKilled = errors.New("killed")
 
 func (b *breaker) Apply(ctx context.Context, c *meta.Change) error {
 	if b.left--; b.left < 0 {
-		return errBroken
+		return errKilled
 	}
 	return b.Engine.Apply(ctx, c)
 }
@@ -375,7 +375,7 @@ func TestPassThatIsBrokenOffIsBegunAnew(t *testing.T) {
 	}
 	cut.left = 2
 	var r job.Result
-	if err := s.RunLifecycle(t.Context(), job.Task{AsOf: days(6)}, &r); !errors.Is(err, errBroken) {
+	if err := s.RunLifecycle(t.Context(), job.Task{AsOf: days(6)}, &r); !errors.Is(err, errKilled) {
 		t.Errorf("a pass that is broken off = %v", err)
 	}
 	wantCounts(t, &r, "expired 200")

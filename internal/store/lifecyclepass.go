@@ -41,8 +41,9 @@ type deed string
 // The deeds, by the names under which they are counted.
 const (
 	expired      deed = "expired"      // objects
-	transitioned deed = "transitioned" // objects
+	transitioned deed = "transitioned" // objects, and versions that are not current
 	aborted      deed = "aborted"      // uploads
+	erased       deed = "erased"       // versions that are not current, for good
 )
 
 // A walker looks at the rows of one kind.
@@ -54,11 +55,12 @@ type walker struct {
 	// due returns what rules demand for a row, and how a report calls what it is; an empty deed is nothing.
 	due func(p *lifecycle.Plan, r meta.Row) (d deed, what string, err error)
 	// do adds that to a change. The row is that of the snapshot.
-	do func(c *change, snap meta.Snapshot, bucket uint64, r meta.Row, d deed) error
+	do func(c *change, snap *view, bucket uint64, r meta.Row, d deed) error
 }
 
-// walkers are all that a pass walks over.
+// walkers are all that a pass walks over. Versions come before objects, so that no pass erases what it has itself made an older version.
 var walkers = []walker{
+	{[]lifecycle.Action{lifecycle.ExpireNoncurrent, lifecycle.TransitionNoncurrent}, versionSpan, dueVersion, doVersion},
 	{[]lifecycle.Action{lifecycle.Expire, lifecycle.Transition}, objectSpan, dueObject, doObject},
 	{[]lifecycle.Action{lifecycle.Abort}, uploadSpan, dueUpload, doUpload},
 }
@@ -73,6 +75,9 @@ func dueObject(p *lifecycle.Plan, r meta.Row) (deed, string, error) {
 	if err != nil {
 		return "", "", err
 	}
+	if o.marker() {
+		return "", "", errors.New("is a delete marker in the place of an object")
+	}
 	key := string(r.Key[9:])
 	what := fmt.Sprintf("%q, modified %s", key, o.modified.UTC().Format(time.RFC3339))
 	switch {
@@ -84,20 +89,16 @@ func dueObject(p *lifecycle.Plan, r meta.Row) (deed, string, error) {
 	return "", "", nil
 }
 
-func doObject(c *change, snap meta.Snapshot, bucket uint64, r meta.Row, d deed) error {
+// doObject deletes as anybody does who names no version: with versioning, what was current becomes an older version.
+func doObject(c *change, snap *view, bucket uint64, r meta.Row, d deed) error {
 	if d == expired {
-		_, err := c.remove(snap, bucket, string(r.Key[9:]))
-		return err
+		return c.remove(snap, bucket, string(r.Key[9:]))
 	}
-	o, err := decodeObject(r.Val)
+	v, err := readVersion(r)
 	if err != nil {
 		return err
 	}
-	c.count(bucket, o.class, o.size, -1)
-	o.class = standardIA // and nothing else changes, also not when it was modified
-	c.count(bucket, o.class, o.size, 1)
-	c.still(r.Key, r.Rev)
-	c.set(r.Key, o.encode())
+	c.reclass(bucket, &v)
 	return nil
 }
 
@@ -118,7 +119,7 @@ func dueUpload(p *lifecycle.Plan, r meta.Row) (deed, string, error) {
 	return aborted, fmt.Sprintf("%q, upload %s, initiated %s", key, id, u.created.UTC().Format(time.RFC3339)), nil
 }
 
-func doUpload(c *change, _ meta.Snapshot, _ uint64, r meta.Row, _ deed) error {
+func doUpload(c *change, _ *view, _ uint64, r meta.Row, _ deed) error {
 	_, id, err := splitUploadKey(r.Key)
 	c.abort(r, id)
 	return err
@@ -130,7 +131,7 @@ var errRulesChanged = errors.New("the rules were changed")
 // RunLifecycle makes one pass over all buckets, as of the time of the task. What goes wrong with one bucket keeps no other
 // from its turn.
 func (s *Store) RunLifecycle(ctx context.Context, t job.Task, r *job.Result) error {
-	for _, name := range []string{"buckets", string(expired), string(transitioned), string(aborted)} {
+	for _, name := range []string{"buckets", string(expired), string(transitioned), string(erased), string(aborted)} {
 		r.Add(name, 0)
 	}
 	p := &pass{store: s, task: t, result: r, pace: pacer{rate: lifecycleRate}}
@@ -317,8 +318,9 @@ func (v *visit) change(ctx context.Context, w *walker, keys [][]byte) error {
 		what string
 	}
 	var list []done
-	err := v.bucket.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
-		list = list[:0]
+	var failed []error
+	err := v.bucket.write(ctx, func(snap *view) (*meta.Change, error) {
+		list, failed = list[:0], failed[:0]
 		if err := v.check(snap); err != nil {
 			return nil, err
 		}
@@ -340,23 +342,28 @@ func (v *visit) change(ctx context.Context, w *walker, keys [][]byte) error {
 				v.full = full
 				continue
 			}
-			if err := w.do(&c, snap, v.bucket.row.id, r, d); err != nil {
-				return nil, err
+			var one change
+			if err := w.do(&one, snap, v.bucket.row.id, r, d); err != nil {
+				failed = append(failed, fmt.Errorf("row %q: %w", k, err))
+				continue
 			}
+			c.join(&one)
 			list = append(list, done{d, what})
 		}
 		if len(list) == 0 {
 			return nil, nil
 		}
-		c.guard(meta.Live, liveKey(v.bucket.row.id))
 		c.still(settingKey(v.bucket.row.id, settingLifecycle), v.rev)
-		return c.done(), nil
+		return c.unlessEmpty(snap, v.bucket.row.id), nil
 	})
 	if isGone(err) {
 		return errRulesChanged
 	}
 	if err != nil {
 		return err
+	}
+	for _, err := range failed {
+		v.bad(err)
 	}
 	for _, d := range list {
 		v.did(d.deed, d.what)
@@ -378,7 +385,7 @@ func (v *visit) markReady(ctx context.Context) error {
 	if !v.plan.MarkReady(v.doc.Rule) {
 		return nil
 	}
-	err := v.bucket.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
+	err := v.bucket.write(ctx, func(snap *view) (*meta.Change, error) {
 		if err := v.check(snap); err != nil {
 			return nil, err
 		}

@@ -48,6 +48,7 @@ func listed(key string, o *objectRow) op.Object {
 	return op.Object{
 		Key: key, Size: o.size, ETag: quote(o.etag), MimeType: o.contentType,
 		Created: o.modified, Modified: o.modified.Unix(), StorageClass: o.class.String(),
+		Encrypted: o.seal != nil,
 	}
 }
 

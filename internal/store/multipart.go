@@ -10,6 +10,7 @@ import (
 	"github.com/oisproject/ois/internal/fault"
 	"github.com/oisproject/ois/internal/meta"
 	"github.com/oisproject/ois/internal/op"
+	"github.com/oisproject/ois/internal/sse"
 )
 
 // maxInlineExtents is how many extents an object row holds; an object with more takes over
@@ -25,7 +26,11 @@ func (b *Bucket) InitiateMultipartUpload(ctx context.Context, in *op.InitiateMul
 		contentType: in.ContentType, cacheControl: in.CacheControl, contentDisposition: in.ContentDisposition,
 		contentEncoding: in.ContentEncoding, expires: in.Expires, metadata: in.Metadata,
 	}}
-	var err error
+	key, err := CustomerKey(KeyHeaders, in.EncryptionCustomerAlgorithm, in.EncryptionCustomerKey, in.EncryptionCustomerKeyMD5)
+	if err != nil {
+		return nil, err
+	}
+	row.seal = newSeal(key, &body{})
 	if row.class, err = parseClass(in.StorageClass); err != nil {
 		return nil, err
 	}
@@ -40,7 +45,7 @@ func (b *Bucket) InitiateMultipartUpload(ctx context.Context, in *op.InitiateMul
 	}
 	id := b.store.newRef()
 	row.created = b.store.now()
-	err = b.write(ctx, func(meta.Snapshot) (*meta.Change, error) {
+	err = b.write(ctx, func(*view) (*meta.Change, error) {
 		var c change
 		c.guard(meta.Live, liveKey(b.row.id))
 		c.set(uploadKey(b.row.id, in.Key, id), row.encode())
@@ -49,7 +54,10 @@ func (b *Bucket) InitiateMultipartUpload(ctx context.Context, in *op.InitiateMul
 	if err != nil {
 		return nil, err
 	}
-	return &op.InitiateMultipartUploadOutput{Bucket: b.name, Key: in.Key, UploadID: id.String()}, nil
+	return &op.InitiateMultipartUploadOutput{
+		Bucket: b.name, Key: in.Key, UploadID: id.String(),
+		EncryptionCustomerAlgorithm: row.seal.algorithm(), EncryptionCustomerKeyMD5: key.MD5(),
+	}, nil
 }
 
 // upload finds an upload of a key in a snapshot.
@@ -67,44 +75,54 @@ func (b *Bucket) upload(snap meta.Snapshot, key, uploadID string) (id ref, at me
 	return id, at, row, err
 }
 
-// checkPart refuses a part before its bytes are read.
-func (b *Bucket) checkPart(ctx context.Context, key, uploadID string, number int64) (ref, error) {
+// checkPart refuses a part before its bytes are read. Its key must be that of the upload, or none.
+func (b *Bucket) checkPart(ctx context.Context, key, uploadID string, number int64, encryption *sse.Key) (ref, error) {
 	var id ref
+	var row uploadRow
 	if number < 0 || number > MaxPartNumber {
 		return id, fault.Newf(fault.InvalidArgument, "part_number is %d; allowed: 0 to %d", number, MaxPartNumber)
 	}
 	err := b.store.view(ctx, func(snap meta.Snapshot) (err error) {
-		id, _, _, err = b.upload(snap, key, uploadID)
+		id, _, row, err = b.upload(snap, key, uploadID)
 		return err
 	})
-	return id, err
+	if err != nil {
+		return id, err
+	}
+	return id, row.seal.unlock("the upload", encryption)
 }
 
 // UploadMultipart stores a part. A part of the same number is replaced.
 func (b *Bucket) UploadMultipart(ctx context.Context, in *op.UploadMultipartInput) (*op.UploadMultipartOutput, error) {
-	id, err := b.checkPart(ctx, in.Key, in.UploadID, in.PartNumber)
+	key, err := CustomerKey(KeyHeaders, in.EncryptionCustomerAlgorithm, in.EncryptionCustomerKey, in.EncryptionCustomerKeyMD5)
 	if err != nil {
 		return nil, err
 	}
-	body, err := b.store.receive(ctx, in.Body, in.ContentLength, in.ContentMD5, 0)
+	id, err := b.checkPart(ctx, in.Key, in.UploadID, in.PartNumber, key)
+	if err != nil {
+		return nil, err
+	}
+	body, err := b.store.receiveSealed(ctx, key, in.Body, in.ContentLength, in.ContentMD5, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer body.release()
-	part := partRow{size: body.size, etag: body.md5, extents: body.extents()}
+	part := partRow{size: body.size, etag: body.md5, extents: body.extents(), seal: newPartSeal(key, body)}
 	err = b.putPart(ctx, in.Key, id, in.PartNumber, &part, func(meta.Snapshot, *change) error { return nil })
 	if err != nil {
 		b.store.forget(body, err)
 		return nil, err
 	}
 	b.store.settle(body)
-	return &op.UploadMultipartOutput{ETag: quote(part.etag)}, nil
+	return &op.UploadMultipartOutput{
+		ETag: quote(part.etag), EncryptionCustomerAlgorithm: part.seal.algorithm(), EncryptionCustomerKeyMD5: key.MD5(),
+	}, nil
 }
 
 // putPart publishes a part whose bytes are durable; also adds what else must hold.
 func (b *Bucket) putPart(ctx context.Context, key string, id ref, number int64, part *partRow, also func(meta.Snapshot, *change) error) error {
 	at := partKey(id, uint32(number))
-	return b.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
+	return b.write(ctx, func(snap *view) (*meta.Change, error) {
 		_, upload, _, err := b.upload(snap, key, id.String())
 		if err != nil {
 			return nil, err
@@ -179,7 +197,7 @@ func (b *Bucket) ListMultipart(ctx context.Context, in *op.ListMultipartInput) (
 // AbortMultipartUpload ends an upload and gives its parts back. That it does
 // not exist is no error.
 func (b *Bucket) AbortMultipartUpload(ctx context.Context, in *op.AbortMultipartUploadInput) (*op.AbortMultipartUploadOutput, error) {
-	err := b.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
+	err := b.write(ctx, func(snap *view) (*meta.Change, error) {
 		id, at, _, err := b.upload(snap, in.Key, in.UploadID)
 		if fault.CodeOf(err) == fault.UploadNotExists {
 			return nil, nil
@@ -215,14 +233,19 @@ func (b *Bucket) CompleteMultipartUpload(ctx context.Context, in *op.CompleteMul
 		return nil, err
 	}
 	var row objectRow
-	err = b.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
+	demands := b.demands(in.Key, in.IfMatch, in.IfNoneMatch)
+	err = b.write(ctx, func(snap *view) (*meta.Change, error) {
 		id, at, upload, err := b.upload(snap, in.Key, in.UploadID)
 		if err != nil {
 			return nil, err
 		}
 		a := assembly{snap: snap, id: id, object: objectRow{
 			ref: id, etag: etag, class: upload.class, headers: upload.headers, modified: b.store.now(),
+			seal: upload.seal.joined(),
 		}}
+		if err := a.meet(snap, demands); err != nil {
+			return nil, err
+		}
 		if err := a.assemble(in.ObjectParts); err != nil {
 			return nil, err
 		}
@@ -238,7 +261,9 @@ func (b *Bucket) CompleteMultipartUpload(ctx context.Context, in *op.CompleteMul
 	if err != nil {
 		return nil, err
 	}
-	return &op.CompleteMultipartUploadOutput{ETag: quote(row.etag)}, nil
+	return &op.CompleteMultipartUploadOutput{
+		ETag: quote(row.etag), VersionID: row.told(), EncryptionCustomerAlgorithm: row.seal.algorithm(),
+	}, nil
 }
 
 func checkPartList(parts []op.CompletedPart) error {
@@ -331,6 +356,7 @@ func (a *assembly) join(want []op.CompletedPart, extents int) error {
 	}
 	for i, p := range a.used {
 		a.object.extents = append(a.object.extents, p.extents...)
+		a.object.seal.add(p.seal)
 		a.drop(partKey(a.id, uint32(want[i].PartNumber)))
 		for _, id := range blobsOf(p.extents) {
 			a.drop(refKey(id, p.ref))

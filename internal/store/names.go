@@ -49,6 +49,9 @@ func checkBucketName(name string) error {
 	return nil
 }
 
+// CheckKey refuses keys that cannot be written, with invalid_object_name.
+func CheckKey(key string) error { return checkKey(key) }
+
 // checkKey refuses keys that cannot be written.
 func checkKey(key string) error {
 	why := ""

@@ -67,14 +67,21 @@ type scanner struct {
 	err  error
 }
 
+// scan begins to walk over a record. It is inlined, so that the scanner stays on the stack.
 func scan(b []byte) *scanner {
 	s := &scanner{rest: b}
+	s.begin()
+	return s
+}
+
+// begin takes the version off.
+func (s *scanner) begin() {
+	b := s.rest
 	if len(b) == 0 {
 		s.err = errShortRecord
 	} else if s.rest = b[1:]; b[0] != recordVersion {
 		s.err = fmt.Errorf("record version %d, want %d", b[0], recordVersion)
 	}
-	return s
 }
 
 func (s *scanner) next() bool {

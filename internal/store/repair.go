@@ -124,7 +124,7 @@ func livened(r meta.Row, b *bucketRow) (fix change) {
 	if b.closing {
 		fix.drop(liveKey(b.id))
 	} else {
-		fix.set(liveKey(b.id), bytes.Clone(r.Key[1:]))
+		fix.set(liveKey(b.id), b.live(string(r.Key[1:])))
 	}
 	return fix
 }
@@ -142,7 +142,7 @@ func (c *checker) deserted(bucket uint64) bool {
 		return false
 	}
 	found := false
-	for _, kind := range []byte{kindObject, kindUpload} {
+	for _, kind := range []byte{kindObject, kindVersion, kindUpload} {
 		prefix := numberKey(kind, bucket)
 		err := c.snap.Walk(prefix, successor(prefix), func(meta.Row) ([]byte, bool) {
 			found = true

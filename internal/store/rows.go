@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -135,6 +136,8 @@ type objectRow struct {
 
 	appendable bool
 	pieces     int // appends that brought bytes
+	versionFields
+	seal *encryption
 	headers
 }
 
@@ -153,6 +156,7 @@ func (o *objectRow) encode() []byte {
 	b = appendBool(b, 8, o.inline)
 	b = appendBool(b, 9, o.appendable)
 	b = appendUint(b, 10, uint64(o.pieces))
+	b = o.seal.append(o.appendVersion(b), 14)
 	return o.headers.append(b)
 }
 
@@ -180,10 +184,15 @@ func decodeObject(b []byte) (o objectRow, err error) {
 			o.appendable = s.num == 1
 		case 10:
 			o.pieces = int(min(s.num, maxExtents))
+		case 11, 12, 13:
+			o.scanVersion(s)
+		case 14, 15, 16:
+			s.seal(&o.seal, 14)
 		default:
 			o.scan(s)
 		}
 	}
+	s.sealed(o.seal, o.runs(), true)
 	return o, s.done("object row")
 }
 
@@ -194,6 +203,7 @@ type partRow struct {
 	etag    string // MD5 in hexadecimal digits
 	created time.Time
 	extents []extent
+	seal    *encryption
 }
 
 func (p *partRow) encode() []byte {
@@ -206,7 +216,7 @@ func (p *partRow) encode() []byte {
 	for _, e := range p.extents {
 		b = appendItem(b, 6, e.append(nil))
 	}
-	return b
+	return p.seal.append(b, 7)
 }
 
 func decodePart(b []byte) (p partRow, err error) {
@@ -223,10 +233,13 @@ func decodePart(b []byte) (p partRow, err error) {
 			p.created = time.UnixMilli(int64(s.num))
 		case 6:
 			s.extent(&p.extents)
+		case 7, 8, 9:
+			s.seal(&p.seal, 7)
 		default:
 			s.unknown()
 		}
 	}
+	s.sealed(p.seal, len(p.extents), false)
 	return p, s.done("part row")
 }
 
@@ -234,12 +247,14 @@ func decodePart(b []byte) (p partRow, err error) {
 type uploadRow struct {
 	created time.Time
 	class   storageClass
+	seal    *encryption
 	headers
 }
 
 func (u *uploadRow) encode() []byte {
 	b := appendUint([]byte{recordVersion}, 4, uint64(u.created.UnixMilli()))
 	b = appendUint(b, 5, uint64(u.class))
+	b = u.seal.append(b, 6)
 	return u.headers.append(b)
 }
 
@@ -251,10 +266,13 @@ func decodeUpload(b []byte) (u uploadRow, err error) {
 			u.created = time.UnixMilli(int64(s.num))
 		case 5:
 			s.class(&u.class)
+		case 6, 7, 8:
+			s.seal(&u.seal, 6)
 		default:
 			u.scan(s)
 		}
 	}
+	s.sealed(u.seal, 0, true)
 	return u, s.done("upload row")
 }
 
@@ -302,6 +320,9 @@ type bucketRow struct {
 	closing bool // being deleted: it takes no writes
 	grants  []grant
 	set     settings // which have a row
+
+	suspended  bool // by the operator
+	versioning versioning
 }
 
 func (r *bucketRow) encode() []byte {
@@ -313,7 +334,9 @@ func (r *bucketRow) encode() []byte {
 	for _, g := range r.grants {
 		b = appendItem(b, 6, g.permission+"\x00"+g.user)
 	}
-	return appendUint(b, 7, uint64(r.set))
+	b = appendUint(b, 7, uint64(r.set))
+	b = appendUint(b, 8, uint64(r.versioning))
+	return appendBool(b, 9, r.suspended)
 }
 
 func decodeBucket(b []byte) (r bucketRow, err error) {
@@ -340,6 +363,10 @@ func decodeBucket(b []byte) (r bucketRow, err error) {
 			if r.set = settings(s.num); s.num >= 1<<settingEnd {
 				s.fail(errors.New("settings that are not known"))
 			}
+		case 9:
+			r.suspended = s.num == 1
+		case 8:
+			s.versioning(&r.versioning)
 		default:
 			s.unknown()
 		}
@@ -349,13 +376,15 @@ func decodeBucket(b []byte) (r bucketRow, err error) {
 
 // A userRow is a user. Its id is in the row's key.
 type userRow struct {
-	name    string
-	created time.Time
+	name     string
+	created  time.Time
+	standing Standing
 }
 
 func (u *userRow) encode() []byte {
 	b := appendText([]byte{recordVersion}, 1, u.name)
-	return appendUint(b, 4, uint64(u.created.UnixMilli()))
+	b = appendUint(b, 4, uint64(u.created.UnixMilli()))
+	return appendUint(b, 5, uint64(u.standing))
 }
 
 func decodeUser(b []byte) (u userRow, err error) {
@@ -366,6 +395,8 @@ func decodeUser(b []byte) (u userRow, err error) {
 			u.name = string(s.text)
 		case 4:
 			u.created = time.UnixMilli(int64(s.num))
+		case 5:
+			s.standing(&u.standing)
 		default:
 			s.unknown()
 		}
@@ -375,7 +406,8 @@ func decodeUser(b []byte) (u userRow, err error) {
 
 // A keyRow is an access key. Its id is in the row's key.
 type keyRow struct {
-	secret  string
+	secret  string // empty if it is sealed
+	sealed  []byte
 	user    string
 	created time.Time
 }
@@ -383,7 +415,8 @@ type keyRow struct {
 func (k *keyRow) encode() []byte {
 	b := appendText([]byte{recordVersion}, 1, k.secret)
 	b = appendText(b, 2, k.user)
-	return appendUint(b, 4, uint64(k.created.UnixMilli()))
+	b = appendUint(b, 4, uint64(k.created.UnixMilli()))
+	return appendText(b, 6, k.sealed)
 }
 
 func decodeKey(b []byte) (k keyRow, err error) {
@@ -396,6 +429,8 @@ func decodeKey(b []byte) (k keyRow, err error) {
 			k.user = string(s.text)
 		case 4:
 			k.created = time.UnixMilli(int64(s.num))
+		case 6:
+			k.sealed = bytes.Clone(s.text)
 		default:
 			s.unknown()
 		}

@@ -10,6 +10,9 @@ import (
 
 	"github.com/oisproject/ois/internal/blob"
 	"github.com/oisproject/ois/internal/job"
+	"github.com/oisproject/ois/internal/meta"
+	"github.com/oisproject/ois/internal/seal"
+	"github.com/oisproject/ois/internal/sse"
 )
 
 var fullHeaders = headers{
@@ -31,7 +34,7 @@ func roundTrip[T any](t *testing.T, row T, encoded []byte, decode func([]byte) (
 	if err != nil {
 		t.Fatalf("decode: %v", err)
 	}
-	if diff := cmp.Diff(row, got, cmp.AllowUnexported(headers{}, extent{}, objectRow{}, partRow{}, uploadRow{}, garbageRow{}, bucketRow{}, grant{}, userRow{}, keyRow{}, epochRow{})); diff != "" {
+	if diff := cmp.Diff(row, got, cmp.AllowUnexported(headers{}, extent{}, objectRow{}, partRow{}, uploadRow{}, garbageRow{}, bucketRow{}, grant{}, userRow{}, keyRow{}, epochRow{}, sealRow{}, versionFields{}, encryption{})); diff != "" {
 		t.Errorf("row changed on its way (-want +got):\n%s", diff)
 	}
 	for i := range encoded {
@@ -52,22 +55,73 @@ func TestRowsComeBackAsTheyWere(t *testing.T) {
 	roundTrip(t, o, o.encode(), decodeObject)
 	adopted := objectRow{ref: r, size: 1, modified: at, parts: true}
 	roundTrip(t, adopted, adopted.encode(), decodeObject)
+	old := objectRow{ref: r, size: 1, modified: at, versionFields: versionFields{number: 1 << 60, flags: flagNull | flagMarker, since: at}, headers: fullHeaders}
+	roundTrip(t, old, old.encode(), decodeObject)
 	p := partRow{ref: r, size: 12, etag: "abc", created: at, extents: someExtents}
 	roundTrip(t, p, p.encode(), decodePart)
 	u := uploadRow{created: at, class: standardIA, headers: fullHeaders}
 	roundTrip(t, u, u.encode(), decodeUpload)
 	j := jobRow{job.Run{Begun: at.UTC(), Ended: at.UTC(), Error: "no room", Counts: []job.Count{{Name: "expired", N: 1 << 40}, {Name: "aborted"}}}}
 	roundTrip(t, j, j.encode(), decodeJob)
+	sealed := encryption{cipher: cipherAES256GCM, check: sse.Check{1, 31: 2}, salts: []sse.Salt{{1}, {2}}}
+	o.seal = &sealed
+	roundTrip(t, o, o.encode(), decodeObject)
+	small := objectRow{ref: r, size: 1, modified: at, inline: true, seal: &encryption{cipher: cipherAES256GCM, check: sealed.check, salts: sealed.salts[:1]}}
+	roundTrip(t, small, small.encode(), decodeObject)
+	p.seal = &encryption{cipher: cipherAES256GCM, salts: sealed.salts}
+	roundTrip(t, p, p.encode(), decodePart)
+	u.seal = &encryption{cipher: cipherAES256GCM, check: sealed.check}
+	roundTrip(t, u, u.encode(), decodeUpload)
 	g := garbageRow{extents: someExtents, parts: true}
 	roundTrip(t, g, g.encode(), decodeGarbage)
 	b := bucketRow{id: 1<<32 | 5, owner: "usr-a", zone: "jn1a", created: at, closing: true, grants: []grant{{permission: "READ"}, {user: "usr-b", permission: "WRITE"}}}
+	b.suspended = true
+	roundTrip(t, b, b.encode(), decodeBucket)
+	b.set, b.versioning = b.set.with(settingCORS), suspended
 	roundTrip(t, b, b.encode(), decodeBucket)
 	w := userRow{name: "爱丽丝", created: at}
 	roundTrip(t, w, w.encode(), decodeUser)
 	k := keyRow{secret: "s", user: "usr-a", created: at}
 	roundTrip(t, k, k.encode(), decodeKey)
+	sealedKey := keyRow{sealed: []byte{1, 0, 2}, user: "usr-a", created: at}
+	roundTrip(t, sealedKey, sealedKey.encode(), decodeKey)
+	y := sealRow{key: seal.ID{1, 2, 3}}
+	roundTrip(t, y, y.encode(), decodeSeal)
+	suspended := userRow{name: "a", created: at, standing: Arrears}
+	roundTrip(t, suspended, suspended.encode(), decodeUser)
 	e := epochRow{swept: true}
 	roundTrip(t, e, e.encode(), decodeEpoch)
+}
+
+// TestSealsThatOpenNothingAreDamage: a row that lacks a salt is not taken for one of bytes that are not encrypted.
+func TestSealsThatOpenNothingAreDamage(t *testing.T) {
+	check, salt := sse.Check{1}, sse.Salt{2}
+	for name, s := range map[string]encryption{
+		"no cipher":      {check: check, salts: []sse.Salt{salt, salt}},
+		"unknown cipher": {cipher: 2, check: check, salts: []sse.Salt{salt, salt}},
+		"no check":       {cipher: 1, salts: []sse.Salt{salt, salt}},
+		"a salt too few": {cipher: 1, check: check, salts: []sse.Salt{salt}},
+		"three salts":    {cipher: 1, check: check, salts: []sse.Salt{salt, salt, salt}},
+	} {
+		o := objectRow{size: 5<<20 + 1, extents: someExtents, seal: &s}
+		if _, err := decodeObject(o.encode()); err == nil {
+			t.Errorf("object with %s was read", name)
+		}
+		p := partRow{size: 5<<20 + 1, extents: someExtents, seal: &s}
+		if _, err := decodePart(p.encode()); err == nil && name != "no check" {
+			t.Errorf("part with %s was read", name)
+		}
+		u := uploadRow{seal: &s}
+		if _, err := decodeUpload(u.encode()); err == nil {
+			t.Errorf("upload with %s was read", name)
+		}
+	}
+	for _, field := range []int{15, 16} {
+		o := objectRow{size: 5<<20 + 1, extents: someExtents}
+		if _, err := decodeObject(appendText(o.encode(), field, "too short")); err == nil {
+			t.Errorf("field %d of 9 bytes was read", field)
+		}
+	}
 }
 
 func TestUploadKeysSortByKeyThenAge(t *testing.T) {
@@ -118,6 +172,8 @@ func TestSuccessorIsTheEndOfAPrefix(t *testing.T) {
 func FuzzRows(f *testing.F) {
 	o := objectRow{size: 3, extents: someExtents, headers: fullHeaders}
 	f.Add(o.encode())
+	o.seal = &encryption{cipher: cipherAES256GCM, check: sse.Check{1}, salts: make([]sse.Salt, 2)}
+	f.Add(o.encode())
 	g := garbageRow{extents: someExtents, parts: true}
 	f.Add(g.encode())
 	b := bucketRow{id: 1, owner: "o", grants: []grant{{permission: "READ"}}}
@@ -136,7 +192,53 @@ func FuzzRows(f *testing.F) {
 		_, _ = decodeUser(data)
 		_, _ = decodeKey(data)
 		_, _ = decodeEpoch(data)
+		_, _ = decodeSeal(data)
 		_, _, _ = splitUploadKey(data)
+		_, _, _ = splitVersionKey(data)
+		_, _ = decodeLive(meta.Row{Val: data})
 		_, _ = holderOf(data)
+	})
+}
+
+func TestVersionKeysSortByKeyThenTheNewestFirst(t *testing.T) {
+	sorted := [][]byte{
+		markerKey(1, "a"), versionKey(1, "a", 1<<40|2), versionKey(1, "a", 1<<40|1), versionKey(1, "a", 1), versionKey(1, "a", 0),
+		markerKey(1, "a\x00"), versionKey(1, "a\x00", 0), versionKey(1, "a\x00\x00", 7), versionKey(1, "a\x00b", 7), versionKey(1, "a\x01", 7),
+		versionKey(1, "ab", 7), markerKey(2, "a"),
+	}
+	for i, k := range sorted {
+		if i > 0 && bytes.Compare(sorted[i-1], k) >= 0 {
+			t.Errorf("%q does not sort before %q", sorted[i-1], k)
+		}
+	}
+	for _, key := range []string{"a", "a\x00", "\x00\x01", "a\x00\x00b"} {
+		if got, n, err := splitVersionKey(versionKey(1, key, 42)); err != nil || got != key || n != 42 {
+			t.Errorf("the key of version 42 of %q is that of version %d of %q, %v", key, n, got, err)
+		}
+	}
+}
+
+func TestLiveRowsThatAreNone(t *testing.T) {
+	for _, val := range []string{"bucket\x00", "bucket\x00\x03", "bucket\x00\x01\x01"} {
+		if l, err := decodeLive(meta.Row{Val: []byte(val)}); err == nil {
+			t.Errorf("live row %q = %+v; want an error", val, l)
+		}
+	}
+}
+
+// FuzzVersionID reads ids as clients send them. One that names a version is the only one that does.
+func FuzzVersionID(f *testing.F) {
+	for _, id := range []string{"", "null", "AAAAAAAAAAA", "AAABAAAAAAU", "__________8", "AAABAAAAAAV", "AAABAAAAAAU="} {
+		f.Add(id)
+	}
+	f.Fuzz(func(t *testing.T, id string) {
+		name, ok := parseVersion(id)
+		if !ok {
+			return
+		}
+		v := versionFields{number: name.number}
+		if v.id() != id || !name.means(&v) {
+			t.Errorf("%q means %d, which is called %q", id, name.number, v.id())
+		}
 	})
 }

@@ -227,6 +227,9 @@ func (p *scrubber) tell(ctx context.Context) error {
 	err := s.blame(ctx, &p.damage, func(who owner, _ *holding, _ *claim, f flaw) {
 		s.scrub.damaged.Add(1)
 		line := []slog.Attr{slog.String("bucket", who.bucket), slog.String("key", who.key)}
+		if who.version != "" {
+			line = append(line, slog.String("version", who.version))
+		}
 		if who.upload != "" {
 			line = append(line, slog.String("upload", who.upload))
 		}

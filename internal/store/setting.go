@@ -23,14 +23,14 @@ const (
 	settingLifecycle
 	settingNotification
 	settingReplication
-	settingVersioning
+	_ // 9 is none: the state of versioning is in the bucket's row, since every write needs it
 	settingWebsite
 	settingEnd
 )
 
 var settingNames = [settingEnd]string{
 	"", "CORS setting", "policy", "mirror", "logging setting", "list of domains", "lifecycle", "notification setting",
-	"replication setting", "versioning state", "website",
+	"replication setting", "", "website",
 }
 
 func (s setting) String() string { return settingNames[s] }
@@ -63,21 +63,21 @@ type Document struct {
 // open to those it keeps out.
 func (b *Bucket) document(snap meta.Snapshot, s setting) (Document, error) {
 	r, ok, err := snap.Get(settingKey(b.row.id, s))
-	if err == nil && !ok && b.row.set.has(s) {
+	if err == nil && !ok {
 		err = b.checkUnset(snap, s)
 	}
 	return Document{Rev: r.Rev, Text: r.Val}, err
 }
 
-// checkUnset returns an error if the bucket, as the snapshot has it, should have the setting. It may have been taken
-// away since the bucket was looked up.
+// checkUnset returns an error if the bucket, as a snapshot has it, should have a setting. It may have been taken away since the bucket was
+// looked up.
 func (b *Bucket) checkUnset(snap meta.Snapshot, s setting) error {
 	r, ok, err := snap.Get(bucketKey(b.name))
 	if !ok || err != nil {
 		return err
 	}
-	row, err := decodeBucket(r.Val)
-	if err == nil && row.id == b.row.id && row.set.has(s) {
+	now, err := decodeBucket(r.Val)
+	if err == nil && now.id == b.row.id && now.set.has(s) {
 		err = fmt.Errorf("the %s of bucket %q is lost; ois fsck tells more", s, b.name)
 	}
 	return err
@@ -100,7 +100,7 @@ func settingOf(k []byte) (bucket uint64, s setting, err error) {
 // change makes a change of the bucket's row, and of settings. alter alters the row, and adds what else is to be; it is called again
 // if somebody was faster.
 func (b *Bucket) change(ctx context.Context, alter func(snap meta.Snapshot, row *bucketRow, c *change) error) error {
-	return b.write(ctx, func(snap meta.Snapshot) (*meta.Change, error) {
+	return b.write(ctx, func(snap *view) (*meta.Change, error) {
 		now, err := b.store.bucketIn(snap, b.name)
 		if err != nil {
 			return nil, err
@@ -155,10 +155,20 @@ func (b *Bucket) dropSetting(ctx context.Context, s setting) error {
 
 // getSetting reads a setting of the bucket into v, which stays as it is if there is none.
 func (b *Bucket) getSetting(ctx context.Context, s setting, v any) error {
-	return b.store.view(ctx, func(snap meta.Snapshot) error {
-		_, err := b.settingIn(snap, s, v)
+	return b.store.view(ctx, func(snap meta.Snapshot) error { return b.settingNow(snap, s, v) })
+}
+
+// settingNow is getSetting in a snapshot. Since the bucket was looked up the setting may have been taken away: by the old row it would be lost.
+func (b *Bucket) settingNow(snap meta.Snapshot, s setting, v any) error {
+	now, err := b.store.bucketIn(snap, b.name)
+	if err != nil {
 		return err
-	})
+	}
+	if now.row.id != b.row.id {
+		return noBucket(b.name)
+	}
+	_, err = now.settingIn(snap, s, v)
+	return err
 }
 
 // settingIn reads a setting of the bucket as a snapshot has it into v, and returns its revision, 0 if there is none.
@@ -167,8 +177,13 @@ func (b *Bucket) settingIn(snap meta.Snapshot, s setting, v any) (rev uint64, er
 	if d.Rev == 0 || err != nil {
 		return 0, err
 	}
-	if err := json.Unmarshal(d.Text, v); err != nil {
-		return 0, fmt.Errorf("%s of bucket %q: %w", s, b.name, err)
+	return d.Rev, decodeSetting(b.name, s, d.Text, v)
+}
+
+// decodeSetting reads the text of a setting into v.
+func decodeSetting(bucket string, s setting, text []byte, v any) error {
+	if err := json.Unmarshal(text, v); err != nil {
+		return fmt.Errorf("%s of bucket %q: %w", s, bucket, err)
 	}
-	return d.Rev, nil
+	return nil
 }

@@ -32,6 +32,7 @@ import (
 
 	"github.com/oisproject/ois/internal/blob"
 	"github.com/oisproject/ois/internal/meta"
+	"github.com/oisproject/ois/internal/seal"
 )
 
 // Options of a store. Meta and Blobs are required.
@@ -48,6 +49,14 @@ type Options struct {
 	// ScrubRate is how many bytes a second the scrub reads in the background, to find what a disk has lost. 0 means that
 	// it does not.
 	ScrubRate int64
+
+	// Secrets seals secret access keys and opens them. Nil means that they are stored as they are; a store in which they are sealed is
+	// then refused with ErrSealed, unless it is opened for what needs no secret, by WithoutSecrets or Still.
+	Secrets        *seal.Ring
+	WithoutSecrets bool
+
+	// MaxBuckets is how many buckets a user may have; 0 means any number.
+	MaxBuckets int
 
 	// Still opens the store to be checked or repaired: nothing is done by itself, also not what a crash has left undone.
 	Still bool
@@ -68,6 +77,16 @@ type Store struct {
 	scrub scrub
 	still bool
 
+	figures figures
+
+	secrets        *seal.Ring
+	withoutSecrets bool
+	sealed         bool     // there is a seal row
+	opened         sync.Map // access key id → openedKey
+
+	maxBuckets int
+	standings  standings
+
 	swept  sync.Mutex // held while the sweeper looks at garbage, or a step of fsck or scrub at a blob
 	holds  int        // calls of HoldSweeper that last; guarded by swept
 	wake   chan struct{}
@@ -78,7 +97,7 @@ type Store struct {
 // Open starts a store on its engines: it takes a new epoch, finishes bucket deletions
 // that a crash interrupted, and starts the sweeper. The engines are closed by Close, or by Open if it fails.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	s := &Store{meta: o.Meta, blobs: o.Blobs, log: o.Logger, clock: o.Now, room: o.Room, still: o.Still, wake: make(chan struct{}, 1)}
+	s := &Store{meta: o.Meta, blobs: o.Blobs, log: o.Logger, clock: o.Now, room: o.Room, still: o.Still, secrets: o.Secrets, withoutSecrets: o.WithoutSecrets, maxBuckets: o.MaxBuckets, wake: make(chan struct{}, 1)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -104,10 +123,19 @@ func (s *Store) start(ctx context.Context) error {
 	if err := s.checkEpochs(ctx); err != nil {
 		return err
 	}
+	if err := s.checkSeal(ctx); err != nil {
+		return err
+	}
 	if err := s.takeEpoch(ctx); err != nil {
 		return err
 	}
 	if err := s.ensureRoot(ctx); err != nil {
+		return err
+	}
+	if err := s.sealAll(ctx); err != nil {
+		return err
+	}
+	if err := s.readStandings(ctx); err != nil {
 		return err
 	}
 	if s.still {

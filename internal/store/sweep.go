@@ -87,7 +87,9 @@ func (s *Store) Sweep(ctx context.Context) error {
 		}
 		from = next
 	}
+	s.figures.sweeps.Add(1)
 	if failed != nil {
+		s.figures.sweepErrors.Add(1)
 		return fmt.Errorf("sweep: %w", failed)
 	}
 	return nil
@@ -158,7 +160,11 @@ func (s *Store) bury(ctx context.Context, list []dead) error {
 			c.drop(garbageKey(d.ref))
 		}
 	}
-	return s.meta.Apply(context.WithoutCancel(ctx), c.done()) // what was deleted is not to look missing
+	err = s.meta.Apply(context.WithoutCancel(ctx), c.done()) // what was deleted is not to look missing
+	if err == nil {
+		s.figures.buried.Add(int64(len(list)))
+	}
+	return err
 }
 
 // readGarbage reads garbage rows from a key on, up to sweepBatch, and what goes with those that no reader holds,

@@ -32,6 +32,8 @@ type User struct {
 	ID      string    `json:"id"`
 	Name    string    `json:"name"`
 	Created time.Time `json:"created"`
+
+	Standing Standing `json:"suspended,omitempty"` // why it may do nothing, if that is so
 }
 
 // A Key is an access key and the user it speaks for.
@@ -106,7 +108,7 @@ func listUsers(snap meta.Snapshot) ([]User, error) {
 	var users []User
 	err := walk(snap, []byte{kindUser}, func(r meta.Row) error {
 		u, err := decodeUser(r.Val)
-		users = append(users, User{ID: string(r.Key[1:]), Name: u.name, Created: u.created})
+		users = append(users, User{ID: string(r.Key[1:]), Name: u.name, Created: u.created, Standing: u.standing})
 		return err
 	})
 	return users, err
@@ -169,7 +171,10 @@ func (s *Store) CreateKey(ctx context.Context, user string) (Key, error) {
 			return nil, fmt.Errorf("create key for user %q: %w", user, ErrUserNotExist)
 		}
 		var c change
-		row := keyRow{secret: k.Secret, user: user, created: k.Created}
+		row := keyRow{user: user, created: k.Created}
+		if err := s.keep(k.Secret, k.ID, &row); err != nil {
+			return nil, err
+		}
 		c.touch(userKey(user), owner)
 		c.guard(meta.Absent, accessKey(k.ID))
 		c.set(accessKey(k.ID), row.encode())
@@ -233,7 +238,12 @@ func (s *Store) Key(ctx context.Context, id string) (secret, user string, ok boo
 			return err
 		}
 		k, err := decodeKey(row.Val)
-		secret, user, ok = k.secret, k.user, err == nil
+		if err != nil {
+			return err
+		}
+		user = k.user
+		secret, err = s.openAgain(id, &k)
+		ok = err == nil
 		return err
 	})
 	return secret, user, ok, err

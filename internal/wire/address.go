@@ -48,13 +48,23 @@ func (a *Address) Level() op.Level {
 // key, and nothing is normalised. Any host that is not one of ours is path style.
 func (h *Hosts) Resolve(host, path string) (Address, error) {
 	bucket, zone, zoneless := h.split(Hostname(host))
-	a := Address{Zone: zone, Bucket: bucket, Virtual: bucket != "", Zoneless: zoneless}
+	return Address{Zone: zone, Bucket: bucket, Virtual: bucket != "", Zoneless: zoneless}.resolve(path)
+}
+
+// ResolveDomain returns what a path selects at a domain that leads to a bucket: the same as at the bucket's own host.
+func ResolveDomain(bucket, path string) (Address, error) {
+	return Address{Bucket: bucket, Virtual: true}.resolve(path)
+}
+
+// resolve returns the address with what path selects.
+func (a Address) resolve(path string) (Address, error) {
 	rest, ok := strings.CutPrefix(path, "/")
 	if !ok && path != "" {
 		return a, fault.Newf(fault.InvalidArgument, "the path %q does not begin with a slash", path)
 	}
 	var err error
 	if !a.Virtual {
+		var bucket string
 		bucket, rest, ok = strings.Cut(rest, "/")
 		if ok && bucket == "" {
 			return a, fault.Newf(fault.InvalidBucketName, "the path %q begins with an empty bucket name", path)

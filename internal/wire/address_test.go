@@ -157,7 +157,19 @@ func FuzzResolve(f *testing.F) {
 	f.Add("is.shanhe.com:80", "/bucket1/a%2Fb", "key")
 	f.Add("[::1]:x", "//%", "../\x00/")
 	f.Add("bucket1.jn1a.is.shanhe.com.", "*", "中文 (v1).txt")
+	f.Add("IMG.example.com.:80", "/%2e%2e/a", "k")
+	f.Add("xn--fiqs8s.example", "", "")
 	f.Fuzz(func(t *testing.T, host, path, key string) {
+		if name, ok := cloud.Foreign(host); ok {
+			a, err := cloud.Resolve(host, path)
+			again, still := cloud.Foreign(name)
+			if err == nil && (a.Virtual || a.Zone != "" || a.Zoneless) || again != name || !still {
+				t.Errorf("Foreign(%q) = %q, and Resolve finds %+v there, Foreign %q, %v", host, name, a, again, still)
+			}
+		}
+		if a, err := ResolveDomain("bucket1", path); err == nil && (a.Bucket != "bucket1" || !a.Virtual) {
+			t.Errorf("ResolveDomain(%q) = %+v; want an address in the bucket", path, a)
+		}
 		if a, err := cloud.Resolve(host, path); err == nil && a.Bucket == "" && a.Key != "" {
 			t.Errorf("Resolve(%q, %q) = %+v: a key without a bucket", host, path, a)
 		}

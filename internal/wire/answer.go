@@ -23,16 +23,15 @@ const (
 // helpURL explains an error code, whose name follows.
 const helpURL = "https://github.com/oisproject/ois/blob/main/docs/api/errors.md#"
 
-// kept are the headers that are right for an error, too.
-var kept = []string{"Server", "Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "Vary"}
+// kept are the headers that are right for an error, too. The last ones tell of the version in question.
+var kept = []string{"Server", "X-Ois-Extensions", "Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "Vary", "Retry-After", "X-Qs-Delete-Marker", "X-Qs-Version-Id"}
 
 // WriteError answers a request with err: its code and message if it is a [fault.Error],
 // else internal_error, which tells nothing of the inside. The answer to a HEAD is
 // empty. Headers that were set for another answer are dropped.
 func WriteError(w http.ResponseWriter, method, requestID string, err error) {
 	h := w.Header()
-	maps.DeleteFunc(h, func(name string, _ []string) bool { return !slices.Contains(kept, name) })
-	h.Set("X-Qs-Request-Id", requestID)
+	StartOver(h, requestID)
 	var body []byte
 	if method != http.MethodHead {
 		body = appendError(requestID, err)
@@ -42,15 +41,28 @@ func WriteError(w http.ResponseWriter, method, requestID string, err error) {
 		h.Set("Content-Type", PlainType)
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(fault.CodeOf(err).Status())
+	status := fault.CodeOf(err).Status()
+	askLater(h, status)
+	w.WriteHeader(status)
 	_, _ = w.Write(body) // a client that is gone needs no answer
 }
 
-func appendError(requestID string, err error) []byte {
-	code, message := fault.CodeOf(err), "an error inside the server; its log has more under the request id"
+// Explain returns what a client is told of an error.
+func Explain(err error) (code fault.Code, message string) {
 	if f, ok := errors.AsType[*fault.Error](err); ok {
-		message = f.Message
+		return f.Code, f.Message
 	}
+	return fault.InternalError, "an error inside the server; its log has more under the request id"
+}
+
+// StartOver drops the headers that were set for another answer.
+func StartOver(h http.Header, requestID string) {
+	maps.DeleteFunc(h, func(name string, _ []string) bool { return !slices.Contains(kept, name) })
+	h.Set("X-Qs-Request-Id", requestID)
+}
+
+func appendError(requestID string, err error) []byte {
+	code, message := Explain(err)
 	b := append(make([]byte, 0, 256), '{')
 	b = append(appendString(appendName(b, "code"), string(code)), ',')
 	b = append(appendString(appendName(b, "message"), message), ',')

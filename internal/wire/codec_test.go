@@ -299,7 +299,7 @@ func TestDecodeRefusesForm(t *testing.T) {
 		{"no key", "multipart/form-data; boundary=xx", part("file", "k") + "--xx--", fault.InvalidArgument, "field key is missing"},
 		{"a field twice", "multipart/form-data; boundary=xx", part("key", "k") + part("Key", "l") + "--xx--", fault.InvalidArgument, "twice"},
 		{"a long field", "multipart/form-data; boundary=xx", part("key", strings.Repeat("k", maxFormBytes)) + "--xx--", fault.InvalidRequest, "more than 65536 bytes"},
-		{"half a form", "multipart/form-data; boundary=xx", part("key", "k"), fault.IncompleteBody, "cannot be read"},
+		{"half a form", "multipart/form-data; boundary=xx", part("key", "k"), fault.IncompleteBody, "ends before its closing boundary"},
 		{"many fields", "multipart/form-data; boundary=xx", manyFields(part) + "--xx--", fault.InvalidRequest, "more than 100 fields"},
 	}
 	for _, tt := range tests {

@@ -24,7 +24,7 @@ const versionMark = "?version_id="
 
 // ParseSource reads the value of the copy or move source header of that name:
 // "/bucket/key", percent-encoded or not, with or without its leading slash. The key
-// is taken as it stands, then decoded; only then is "?version_id=" looked for in it.
+// is taken as it stands, then decoded; only then is "?version_id=" looked for in both.
 func ParseSource(header, value string) (Source, error) {
 	bucket, key, ok := cutBucket(value)
 	if !ok {
@@ -40,6 +40,10 @@ func ParseSource(header, value string) (Source, error) {
 		version := decoded(key[i+len(versionMark):])
 		s.add(key[:i], version)
 		s.add(decoded(key[:i]), version)
+	}
+	if whole := decoded(key); strings.LastIndex(whole, versionMark) > 0 { // who escapes everything escapes the mark, too
+		i := strings.LastIndex(whole, versionMark)
+		s.add(whole[:i], whole[i+len(versionMark):])
 	}
 	return s, nil
 }

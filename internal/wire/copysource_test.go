@@ -27,6 +27,9 @@ func TestParseSource(t *testing.T) {
 		{"version", "/bucket1/k%20?version_id=Nz%3D", "bucket1", []SourceObject{
 			{"k%20?version_id=Nz%3D", ""}, {"k ?version_id=Nz=", ""}, {"k%20", "Nz="}, {"k ", "Nz="},
 		}},
+		{"version, all escaped", "/bucket1/k%20%3Fversion_id%3DNz%3D", "bucket1", []SourceObject{
+			{"k%20%3Fversion_id%3DNz%3D", ""}, {"k ?version_id=Nz=", ""}, {"k ", "Nz="},
+		}},
 		{"the last version mark counts", "/bucket1/k?version_id=1?version_id=2", "bucket1", []SourceObject{
 			{"k?version_id=1?version_id=2", ""}, {"k?version_id=1", "2"},
 		}},

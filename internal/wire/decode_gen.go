@@ -605,6 +605,8 @@ func decodeMoveObject(r *Request) (any, error) {
 		MoveSourceIfNoneMatch:       p.header("X-Qs-Move-Source-If-None-Match"),
 		MoveSourceIfModifiedSince:   p.headerTime("X-Qs-Move-Source-If-Modified-Since"),
 		MoveSourceIfUnmodifiedSince: p.headerTime("X-Qs-Move-Source-If-Unmodified-Since"),
+		IfMatch:                     p.header("If-Match"),
+		IfNoneMatch:                 p.header("If-None-Match"),
 	}
 	return in, p.err
 }
@@ -669,6 +671,7 @@ func decodeDeleteObject(r *Request) (any, error) {
 		Bucket:    r.Bucket,
 		Key:       r.Key,
 		VersionID: p.query("version_id"),
+		IfMatch:   p.header("If-Match"),
 	}
 	return in, p.err
 }
@@ -694,6 +697,8 @@ func decodeAppendObject(r *Request) (any, error) {
 		ContentMD5:    p.header("Content-Md5"),
 		ContentType:   p.header("Content-Type"),
 		StorageClass:  p.header("X-Qs-Storage-Class"),
+		IfMatch:       p.header("If-Match"),
+		IfNoneMatch:   p.header("If-None-Match"),
 		Body:          r.Body,
 		ContentLength: r.ContentLength,
 	}

@@ -81,18 +81,28 @@ func (c *Conversation) Format() []byte {
 // headEnd is what ends the headers of a message as text.
 const headEnd = "\n\n"
 
+// form finds that the body of a message is a form, whose lines end like those of the headers.
+var form = regexp.MustCompile(`(?m)^Content-Type: multipart/form-data`)
+
 // ToWire returns the bytes of a message for its text.
 func ToWire(text string) (string, error) {
 	head, body, ok := strings.Cut(text, headEnd)
 	if !ok {
 		return "", fmt.Errorf("there is no empty line after the headers of %.60q", text)
 	}
-	return strings.ReplaceAll(head, "\n", "\r\n") + "\r\n\r\n" + strings.TrimSuffix(body, "\n"), nil
+	body = strings.TrimSuffix(body, "\n")
+	if form.MatchString(head) {
+		body = strings.ReplaceAll(body, "\n", "\r\n")
+	}
+	return strings.ReplaceAll(head, "\n", "\r\n") + "\r\n\r\n" + body, nil
 }
 
 // FromWire returns the text for the bytes of a message.
 func FromWire(wire string) (string, error) {
 	head, body, ok := strings.Cut(wire, "\r\n\r\n")
+	if form.MatchString(head) {
+		body = strings.ReplaceAll(body, "\r\n", "\n")
+	}
 	if !ok || strings.Contains(body, "\r") {
 		return "", fmt.Errorf("message %.200q cannot be written as text", wire)
 	}

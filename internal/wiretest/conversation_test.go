@@ -123,6 +123,12 @@ func TestSignFillsIn(t *testing.T) {
 	if err != nil || placeholder.MatchString(link) || !placeholder.MatchString(Unsign(link)) {
 		t.Errorf("the link is %q, %v; want it signed, and so that it can be signed again", link, err)
 	}
+	const field = "--x\nContent-Disposition: form-data; name=\""
+	form, err := Sign("POST /photos HTTP/1.1\nHost: ois.test\n\n" + field + "access_key_id\"\n\n" + AccessKeyID + "\n" +
+		field + "policy\"\n\ne30=\n" + field + "signature\"\n\n" + unsigned + "\n--x--\n")
+	if err != nil || placeholder.MatchString(form) || !placeholder.MatchString(Unsign(form)) {
+		t.Errorf("the form is %q, %v; want it signed, and so that it can be signed again", form, err)
+	}
 	if got, err := Sign("GET / HTTP/1.1\n" + date + "Authorization: QS SOMEBODY:" + unsigned + "\n\n"); err == nil {
 		t.Errorf("Sign with an unknown key gives %q; want an error", got)
 	}

@@ -13,11 +13,21 @@ import (
 // unsigned stands where a signature will be.
 const unsigned = "SIGN"
 
-// placeholder finds where a request wants its signature: in a header, or in the query.
-var placeholder = regexp.MustCompile(`(?m)^Authorization: QS ([^:]*):` + unsigned + `$|signature=` + unsigned)
+// formField finds the value of a field in the text of a form.
+func formField(name string) string { return `^Content-Disposition: form-data; name="` + name + `"\n\n` }
+
+// placeholder finds where a request wants its signature: in a header, in the query, or in a form.
+var placeholder = regexp.MustCompile(`(?m)^Authorization: QS ([^:]*):` + unsigned + `$|signature=` + unsigned +
+	`|` + formField("signature") + unsigned + `$`)
 
 // signed finds a signature.
-var signed = regexp.MustCompile(`(?m)^Authorization: QS [^:]*:(.+)$|[?&]signature=([^& ]+)`)
+var signed = regexp.MustCompile(`(?m)^Authorization: QS [^:]*:(.+)$|[?&]signature=([^& ]+)|` + formField("signature") + `(.+)$`)
+
+// What of a form its signature is made of.
+var (
+	formPolicy = regexp.MustCompile(`(?m)` + formField("policy") + `(.+)$`)
+	formKeyID  = regexp.MustCompile(`(?m)` + formField("access_key_id") + `(.+)$`)
+)
 
 // Domain is the base domain of the hosts in conversations. A host of four labels begins
 // with a bucket.
@@ -30,6 +40,26 @@ func Sign(request string) (string, error) {
 	if at == "" {
 		return request, nil
 	}
+	sig, err := signatureOf(request, at)
+	if err != nil {
+		return "", err
+	}
+	return strings.Replace(request, at, strings.TrimSuffix(at, unsigned)+sig, 1), nil
+}
+
+// signatureOf returns the signature that belongs at a placeholder.
+func signatureOf(request, at string) (string, error) {
+	if strings.HasPrefix(at, "Content-Disposition") {
+		policy, id := formPolicy.FindStringSubmatch(request), formKeyID.FindStringSubmatch(request)
+		if policy == nil || id == nil {
+			return "", fmt.Errorf("the form has no policy or no access_key_id: %.200q", request)
+		}
+		key, err := keyOf(id[1])
+		if err != nil {
+			return "", err
+		}
+		return key.SignText(policy[1]), nil
+	}
 	m, query, err := message(request)
 	if err != nil {
 		return "", err
@@ -38,15 +68,22 @@ func Sign(request string) (string, error) {
 	if !inHeader {
 		id, m.Expires = query.Get(signature.ParamAccessKeyID), query.Get(signature.ParamExpires)
 	}
+	key, err := keyOf(id)
+	if err != nil {
+		return "", err
+	}
+	if inHeader {
+		return key.Sign(m), nil
+	}
+	return url.QueryEscape(key.Sign(m)), nil
+}
+
+func keyOf(id string) (*signature.Key, error) {
 	secret, ok := map[string]string{AccessKeyID: SecretAccessKey, OtherAccessKeyID: OtherSecretAccessKey}[id]
 	if !ok {
-		return "", fmt.Errorf("access key %q has no secret to sign with", id)
+		return nil, fmt.Errorf("access key %q has no secret to sign with", id)
 	}
-	sig := signature.NewKey(id, secret).Sign(m)
-	if !inHeader {
-		sig = url.QueryEscape(sig)
-	}
-	return strings.Replace(request, at, strings.TrimSuffix(at, unsigned)+sig, 1), nil
+	return signature.NewKey(id, secret), nil
 }
 
 // Unsign is the reverse of Sign: it puts the word SIGN in the place of a signature, unless that
@@ -56,9 +93,9 @@ func Unsign(request string) string {
 	if at == nil {
 		return request
 	}
-	from, to := at[2], at[3]
-	if from < 0 {
-		from, to = at[4], at[5]
+	from, to := -1, -1
+	for i := 2; from < 0; i += 2 {
+		from, to = at[i], at[i+1]
 	}
 	bare := request[:from] + unsigned + request[to:]
 	if again, err := Sign(bare); err != nil || again != request {

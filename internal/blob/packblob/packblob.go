@@ -50,8 +50,9 @@ type Engine struct {
 
 	flushStep int64 // that of the constant; tests have a smaller one
 
-	gate blob.Gate
-	dirs sync.Mutex // held while the directory of an epoch is made or removed
+	gate    blob.Gate
+	figures figures
+	dirs    sync.Mutex // held while the directory of an epoch is made or removed
 
 	mu      sync.Mutex
 	writers map[uint32]*writer // by epoch; guarded by mu

@@ -30,6 +30,7 @@ func (e *Engine) Put(ctx context.Context, epoch uint32, size int64, src blob.Sou
 	defer e.gate.Leave()
 	in := pieces{ctx: ctx, src: src, size: size}
 	id, err := e.put(epoch, &in)
+	e.figures.put(in.got, err)
 	if err != nil {
 		return blob.ID{}, in.got, fmt.Errorf("put blob: %w", err)
 	}

@@ -3,6 +3,7 @@ package packblob
 import (
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/oisproject/ois/internal/blob"
 	"github.com/oisproject/ois/internal/vfs"
@@ -168,7 +169,9 @@ func (t *tail) sync() error {
 // syncNow makes data and name of the pack durable. If it cannot, the pack is sealed, since nobody knows what the
 // disk has kept of what was written.
 func (t *tail) syncNow() error {
+	began := time.Now()
 	err := t.pack.SyncData()
+	t.w.e.figures.syncs.Observe(time.Since(began))
 	if err == nil && !t.named {
 		err = vfs.SyncDir(t.w.e.fs, t.w.e.epochDir(t.w.epoch))
 		t.named = err == nil

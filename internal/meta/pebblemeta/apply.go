@@ -171,7 +171,9 @@ func (e *Engine) commit(group []*write) {
 		}
 		return
 	}
+	e.figures.changes.Add(int64(len(group)))
 	if l.wrote {
+		e.figures.groups.Add(1)
 		n := e.cache.committed(l.changed)
 		e.current.publish(e.db.NewSnapshot(), n) // commit: from here on the group is visible
 	}

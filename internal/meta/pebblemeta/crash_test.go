@@ -23,20 +23,25 @@ import (
 // small memtable to be written out and the log to be changed a few times, yet never so much that Pebble stops
 // writes until it has written.
 const (
-	steps       = 40
-	memTable    = 16 << 10
-	stepPayload = 700
-	dir         = "data/meta"
+	steps    = 40
+	memTable = 16 << 10
+	dir      = "data/meta"
 )
 
 // rows is the content of a store: values and sums by key.
 type rows map[string]string
 
-func stepChange(i int) *meta.Change {
+// payload returns how much a step stores: every other value lies in a table, the rest in a file of values.
+func payload(i int) int { return 300 + i%2*800 }
+
+func stepChange(i int) *meta.Change { return changeWith(i, payload(i)) }
+
+// changeWith returns the change of a step that stores n bytes.
+func changeWith(i, n int) *meta.Change {
 	c := &meta.Change{
 		Sets: []meta.KV{
 			{Key: []byte("step"), Val: fmt.Append(nil, i)},
-			{Key: fmt.Appendf(nil, "row%03d", i), Val: fmt.Appendf(nil, "%d %s", i, strings.Repeat("x", stepPayload))},
+			{Key: fmt.Appendf(nil, "row%03d", i), Val: fmt.Appendf(nil, "%d %s", i, strings.Repeat("x", n))},
 		},
 		Adds: []meta.Delta{{Key: []byte("total"), N: int64(i)}},
 	}
@@ -93,11 +98,11 @@ func recovered(t *testing.T, fsys vfs.FS) (rows, error) {
 	return r, errors.Join(err, e.Close())
 }
 
-// history returns the content after each number of steps.
-func history() []rows {
+// history returns the content after each number of steps that store so much.
+func history(payload func(int) int) []rows {
 	h := []rows{{}}
 	for i := range steps {
-		h = append(h, h[i].after(stepChange(i)))
+		h = append(h, h[i].after(changeWith(i, payload(i))))
 	}
 	return h
 }
@@ -105,7 +110,7 @@ func history() []rows {
 // wantSteps checks that a content is that after some number of steps, from at least to at most.
 func wantSteps(t *testing.T, when string, got rows, atLeast, atMost int64) {
 	t.Helper()
-	h := history()
+	h := history(payload)
 	for n := atLeast; n <= atMost; n++ {
 		if maps.Equal(got, h[n]) {
 			return

@@ -4,17 +4,19 @@ import (
 	"io/fs"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	pvfs "github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/oisproject/ois/internal/metrics"
 	"github.com/oisproject/ois/internal/vfs"
 )
 
 // A disk is the file system as Pebble gets it. It differs from what is below it in three things.
 //
-// The first error of a vital call ends the engine: one that changes a log or syncs a directory, and until the
-// database is open any that changes or lists something. Pebble itself would panic at some of them, holding
-// and releasing locks in a way that nobody can recover from, or in a goroutine of its own.
+// The first error of a vital call ends the engine: one that changes a log, syncs a directory or finishes a file of
+// values, and until the database is open any that changes or lists something. Pebble itself would panic at some of
+// them, holding and releasing locks in a way that nobody can recover from, or in a goroutine of its own.
 //
 // Once the engine has failed the disk is frozen: calls that would change it do nothing and succeed. So Pebble comes
 // to rest without a panic, and a restart finds the disk as the failure has left it.
@@ -26,6 +28,7 @@ type disk struct {
 	vfs.FS
 	failure *failure
 	opened  atomic.Bool
+	syncs   metrics.Histogram     // of logs
 	aside   atomic.Pointer[aside] // of a backup under way; what is written there is none of the above
 }
 
@@ -51,6 +54,9 @@ func (d *disk) change(vital bool, call func() error) error {
 // isLog reports whether a file is a write-ahead log.
 func isLog(name string) bool { return strings.HasSuffix(name, ".log") }
 
+// isValues reports whether a file holds values that do not lie in tables.
+func isValues(name string) bool { return strings.HasSuffix(name, ".blob") }
+
 // create makes a file by a call of the file system below.
 func (d *disk) create(name string, call func() (vfs.File, error)) (vfs.File, error) {
 	if d.frozen() {
@@ -63,7 +69,7 @@ func (d *disk) create(name string, call func() (vfs.File, error)) (vfs.File, err
 		}
 		return discard(name)
 	}
-	return &diskFile{File: f, disk: d, vital: isLog(name)}, nil
+	return &diskFile{File: f, disk: d, vital: isLog(name), ends: isLog(name) || isValues(name), log: isLog(name)}, nil
 }
 
 // discard returns a file that takes what is written, for nobody.
@@ -105,7 +111,7 @@ func (d *disk) OpenDir(name string) (vfs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &diskFile{File: f, disk: d, vital: true}, nil
+	return &diskFile{File: f, disk: d, vital: true, ends: true}, nil
 }
 
 // Link implements vfs.FS.
@@ -171,16 +177,21 @@ func (d *disk) Unwrap() pvfs.FS { return d.FS }
 type diskFile struct {
 	vfs.File
 	disk  *disk
-	vital bool
+	vital bool // every call is
+	ends  bool // those that finish the file are: its last write, syncs and Close
+	log   bool
 }
 
-// change makes a call that changes the file, unless the disk is frozen.
-func (f *diskFile) change(call func() error) error { return f.disk.change(f.vital, call) }
+// wholeBuffer is what Pebble's buffer of a file of values takes. A shorter write is the last one.
+const wholeBuffer = 4 << 10
+
+// vitalWrite reports whether a write of n bytes is vital.
+func (f *diskFile) vitalWrite(n int) bool { return f.vital || f.ends && n < wholeBuffer }
 
 // Write implements vfs.File.
 func (f *diskFile) Write(p []byte) (n int, err error) {
 	all := len(p)
-	err = f.change(func() error { n, err = f.File.Write(p); return err })
+	err = f.disk.change(f.vitalWrite(all), func() error { n, err = f.File.Write(p); return err })
 	if err == nil {
 		n = all
 	}
@@ -190,7 +201,7 @@ func (f *diskFile) Write(p []byte) (n int, err error) {
 // WriteAt implements vfs.File.
 func (f *diskFile) WriteAt(p []byte, off int64) (n int, err error) {
 	all := len(p)
-	err = f.change(func() error { n, err = f.File.WriteAt(p, off); return err })
+	err = f.disk.change(f.vitalWrite(all), func() error { n, err = f.File.WriteAt(p, off); return err })
 	if err == nil {
 		n = all
 	}
@@ -198,14 +209,25 @@ func (f *diskFile) WriteAt(p []byte, off int64) (n int, err error) {
 }
 
 // Sync implements vfs.File.
-func (f *diskFile) Sync() error { return f.change(f.File.Sync) }
+func (f *diskFile) Sync() error { return f.timed(f.File.Sync) }
 
 // SyncData implements vfs.File.
-func (f *diskFile) SyncData() error { return f.change(f.File.SyncData) }
+func (f *diskFile) SyncData() error { return f.timed(f.File.SyncData) }
+
+// timed is change for a sync: those of logs, for which writers wait, are counted.
+func (f *diskFile) timed(sync func() error) error {
+	if !f.log {
+		return f.disk.change(f.ends, sync)
+	}
+	began := time.Now()
+	err := f.disk.change(f.ends, sync)
+	f.disk.syncs.Observe(time.Since(began))
+	return err
+}
 
 // SyncTo implements vfs.File.
 func (f *diskFile) SyncTo(n int64) (fullSync bool, err error) {
-	err = f.change(func() error { fullSync, err = f.File.SyncTo(n); return err })
+	err = f.disk.change(f.ends, func() error { fullSync, err = f.File.SyncTo(n); return err })
 	return fullSync, err
 }
 
@@ -231,5 +253,5 @@ func (f *diskFile) Close() error {
 	if f.disk.frozen() {
 		return nil
 	}
-	return f.disk.check(err, f.vital)
+	return f.disk.check(err, f.ends)
 }

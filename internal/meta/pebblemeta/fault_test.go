@@ -111,6 +111,28 @@ func TestTransientTableErrors(t *testing.T) {
 	}
 }
 
+// TestUnfinishedValuesEndEngine fails each kind of call that finishes a file of values. Pebble would panic; the engine ends, says why, and nothing is lost.
+func TestUnfinishedValuesEndEngine(t *testing.T) {
+	for _, kind := range []string{"write", "sync", "close"} {
+		t.Run(kind, func(t *testing.T) {
+			mem := vfs.NewCrashableMem()
+			p := &process{fs: errfs.New(mem)}
+			var failed atomic.Bool
+			p.fs.SetHook(failWhen(func(op errfs.Op) bool {
+				return strings.HasSuffix(op.Path, ".blob") && strings.HasPrefix(op.Kind, kind) && !failed.Swap(true)
+			}))
+			err := p.run(t.Context())
+			if !failed.Load() {
+				t.Fatalf("no %s of a file of values was made", kind)
+			}
+			if p.fatal.Load() != 1 || !errors.Is(err, errfs.ErrInjected) {
+				t.Errorf("run = %v, Fatal was called %d times; want the cause, and one call", err, p.fatal.Load())
+			}
+			checkFault(t, kind, p, mem, err)
+		})
+	}
+}
+
 // TestTablesThatCannotBeWritten fails all attempts to write a table. The engine must say so, since its log grows for ever.
 func TestTablesThatCannotBeWritten(t *testing.T) {
 	fsys := errfs.New(vfs.NewMem())
@@ -284,7 +306,7 @@ func TestReadErrors(t *testing.T) {
 	if err := (&process{fs: errfs.New(mem)}).run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	want := history()[steps]
+	want := history(payload)[steps]
 	for n := int64(1); n < 20; n++ {
 		fsys := errfs.New(mem)
 		e, err := pebblemeta.Open(pebblemeta.Options{FS: fsys, Dir: dir})

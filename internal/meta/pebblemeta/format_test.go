@@ -18,10 +18,13 @@ var update = flag.Bool("update", false, "write the files of the current format i
 // is in testdata stays for ever.
 func TestOldFormatsOpen(t *testing.T) {
 	if *update {
-		writeFormat(t, filepath.Join("testdata", "v1"))
+		writeFormat(t, filepath.Join("testdata", "v2"))
 	}
-	want := history()[steps]
-	for _, version := range []string{"v1"} {
+	for version, payload := range map[string]func(int) int{
+		"v1": func(int) int { return 700 }, // all values in tables
+		"v2": payload,
+	} {
+		want := history(payload)[steps]
 		mem := vfs.NewMem()
 		copyIn(t, mem, filepath.Join("testdata", version))
 		for range 2 { // as it was, and as this program has left it

@@ -135,7 +135,7 @@ func TestFlippedBitInTheManifestLosesNothing(t *testing.T) {
 			name = max(name, n) // an older one may be there, too
 		}
 	}
-	want := history()[steps]
+	want := history(payload)[steps]
 	refused := 0
 	for off := range left[name] {
 		flipped := maps.Clone(left)

@@ -98,6 +98,7 @@ type Engine struct {
 
 	current current
 	cache   rowCache
+	figures figures
 
 	closing  chan struct{} // closed when Close begins
 	closeMu  sync.Mutex    // held by Close

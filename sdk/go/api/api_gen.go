@@ -175,6 +175,7 @@ var (
 	OpMoveObject = &Operation{
 		Name: "MoveObject", Method: "PUT", Level: LevelObject,
 		Idempotent: NotIdempotent, Success: []int{201},
+		Extensions: []string{"If-Match", "If-None-Match"},
 	}
 	OpFetchObject = &Operation{
 		Name: "FetchObject", Method: "PUT", Level: LevelObject,
@@ -191,6 +192,7 @@ var (
 	OpDeleteObject = &Operation{
 		Name: "DeleteObject", Method: "DELETE", Level: LevelObject,
 		Idempotent: Idempotent, Success: []int{204},
+		Extensions: []string{"If-Match"},
 	}
 	OpOptionsObject = &Operation{
 		Name: "OptionsObject", Method: "OPTIONS", Level: LevelObject,
@@ -199,6 +201,7 @@ var (
 	OpAppendObject = &Operation{
 		Name: "AppendObject", Method: "POST", Level: LevelObject,
 		Idempotent: IdempotentByPosition, Success: []int{200},
+		Extensions: []string{"If-Match", "If-None-Match"},
 	}
 	OpImageProcess = &Operation{
 		Name: "ImageProcess", Method: "GET", Level: LevelObject,
@@ -515,11 +518,18 @@ func (out *ListObjectsOutput) read(res *Response) error {
 
 // PostObject stores an object from an HTML form.
 //
-// Stores the file of a form that a browser sends. Field names are case-insensitive; what
-// comes after the file is not looked at. Unless everybody may write to the bucket, the
-// form carries a policy: base64 of a JSON object that repeats every field before the file,
-// except access_key_id, policy and signature, with its exact value. The signature is
-// base64 of the HMAC-SHA256 of the base64 policy. The policy does not expire. The
+// Stores the file of a form that a browser sends. Field names are case-insensitive, and no
+// field may stand there twice; at most 100 fields with 64 KiB come before the file. What
+// comes after the file is not looked at, but the form must be complete.
+//
+// Unless everybody may write, the form says who sends it by the fields access_key_id,
+// policy and signature. The policy is base64 of a JSON object that names every other field
+// before the file with its exact value, in UTF-8 and before "${filename}" is replaced, and
+// no more. The signature is base64 of the HMAC-SHA256 of the base64 policy. The policy
+// does not expire. A form without these fields is sent by whoever signed the request
+// itself, in its header or its query.
+//
+// With a redirect every answer is 302, from the moment when the fields could be read. The
 // Content-Type of the request must be multipart/form-data.
 func (c *Client) PostObject(ctx context.Context, in *PostObjectInput) (*PostObjectOutput, error) {
 	req, err := in.request()
@@ -572,7 +582,7 @@ func (out *PostObjectOutput) read(res *Response) error {
 // GetBucketStatistics tells how much a bucket holds.
 //
 // Tells the number of objects in a bucket and their size, exact at the moment of the
-// request.
+// request. Every version counts, and every delete marker as an object without bytes.
 func (c *Client) GetBucketStatistics(ctx context.Context, in *GetBucketStatisticsInput) (*GetBucketStatisticsOutput, error) {
 	req, err := in.request()
 	if err != nil {
@@ -1216,8 +1226,10 @@ func (out *DeleteBucketLoggingOutput) read(res *Response) error {
 
 // PutBucketCNAME binds a domain to the bucket.
 //
-// Lets the bucket be reached through a domain of yours. The domain needs a CNAME record
-// that points to the bucket. Domains that were bound before stay bound.
+// Lets the bucket be reached through a domain of yours, as at a host of its own. The
+// domain needs a CNAME record that points to the bucket. Domains that were bound before
+// stay bound; one that was bound to this bucket gets the type that is given. A domain is
+// bound to one bucket, and a bucket has up to 100.
 func (c *Client) PutBucketCNAME(ctx context.Context, in *PutBucketCNAMEInput) (*PutBucketCNAMEOutput, error) {
 	req, err := in.request()
 	if err != nil {
@@ -1287,7 +1299,8 @@ func (out *GetBucketCNAMEOutput) read(res *Response) error {
 
 // DeleteBucketCNAME unbinds a domain.
 //
-// The bucket can no longer be reached through the domain.
+// The bucket can no longer be reached through the domain. One that is not bound to it
+// stays as it is.
 func (c *Client) DeleteBucketCNAME(ctx context.Context, in *DeleteBucketCNAMEInput) (*DeleteBucketCNAMEOutput, error) {
 	req, err := in.request()
 	if err != nil {
@@ -1327,6 +1340,10 @@ func (out *DeleteBucketCNAMEOutput) read(res *Response) error {
 // hours; one that stays what it was, by id and content, keeps its state and age. Two rules
 // must not do the same to the same prefix, and a rule that deletes must leave time for one
 // that moves.
+//
+// With versioning, what an expiration deletes stays as an older version under a delete
+// marker. Older versions, and delete markers that are not current, are erased by a
+// noncurrent_version_expiration, so many days after they ceased to be current.
 func (c *Client) PutBucketLifecycle(ctx context.Context, in *PutBucketLifecycleInput) (*PutBucketLifecycleOutput, error) {
 	req, err := in.request()
 	if err != nil {
@@ -1828,7 +1845,9 @@ func (out *CopyObjectOutput) read(res *Response) error {
 //
 // Gives an object another key, in the same bucket or in another one of the zone. The
 // source is gone when the target is there, in one step. Content, metadata, storage class
-// and encryption stay as they are. An object that was at the target is replaced.
+// and encryption stay as they are. An object that was at the target is replaced. In a
+// bucket that had versioning enabled a delete marker takes the place of the source, whose
+// versions stay; older versions cannot be moved.
 func (c *Client) MoveObject(ctx context.Context, in *MoveObjectInput) (*MoveObjectOutput, error) {
 	req, err := in.request()
 	if err != nil {
@@ -1856,6 +1875,8 @@ func (in *MoveObjectInput) request() (*Request, error) {
 	b.header("MoveSourceIfNoneMatch", "X-Qs-Move-Source-If-None-Match", in.MoveSourceIfNoneMatch)
 	b.headerTime("X-Qs-Move-Source-If-Modified-Since", in.MoveSourceIfModifiedSince)
 	b.headerTime("X-Qs-Move-Source-If-Unmodified-Since", in.MoveSourceIfUnmodifiedSince)
+	b.header("IfMatch", "If-Match", in.IfMatch)
+	b.header("IfNoneMatch", "If-None-Match", in.IfNoneMatch)
 	return b.done()
 }
 
@@ -2067,6 +2088,7 @@ func (in *DeleteObjectInput) request() (*Request, error) {
 	}
 	b := build(OpDeleteObject, in.Zone, in.Bucket, in.Key)
 	b.query("version_id", in.VersionID)
+	b.header("IfMatch", "If-Match", in.IfMatch)
 	return b.done()
 }
 
@@ -2128,7 +2150,8 @@ func (out *OptionsObjectOutput) read(res *Response) error {
 //
 // Adds the body to the end of an appendable object. The first append, at position 0,
 // creates the object and fixes its media type and storage class; its body may be empty.
-// One append has at most 5 GiB. Append knows no encryption.
+// One append has at most 5 GiB. Append knows no encryption. With versioning the first
+// append makes a version, and those that follow change it.
 func (c *Client) AppendObject(ctx context.Context, in *AppendObjectInput) (*AppendObjectOutput, error) {
 	req, err := in.request()
 	if err != nil {
@@ -2155,6 +2178,8 @@ func (in *AppendObjectInput) request() (*Request, error) {
 	b.header("ContentMD5", "Content-Md5", in.ContentMD5)
 	b.header("ContentType", "Content-Type", in.ContentType)
 	b.header("StorageClass", "X-Qs-Storage-Class", in.StorageClass)
+	b.header("IfMatch", "If-Match", in.IfMatch)
+	b.header("IfNoneMatch", "If-None-Match", in.IfNoneMatch)
 	b.stream(in.Body, in.ContentLength)
 	return b.done()
 }

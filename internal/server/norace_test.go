@@ -1,0 +1,6 @@
+//go:build !race
+
+package server
+
+// raceEnabled reports that the race detector is on: it makes pools forget, so allocations are not counted then.
+const raceEnabled = false

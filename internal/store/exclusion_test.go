@@ -1,0 +1,59 @@
+package store
+
+import (
+	"testing"
+
+	"github.com/oisproject/ois/internal/blob/packblob"
+	"github.com/oisproject/ois/internal/fault"
+	"github.com/oisproject/ois/internal/meta/pebblemeta"
+	"github.com/oisproject/ois/internal/op"
+	"github.com/oisproject/ois/internal/vfs"
+)
+
+func TestVersioningAndReplicationExcludeEachOther(t *testing.T) {
+	fsys := vfs.NewMem()
+	m, err := pebblemeta.Open(pebblemeta.Options{FS: fsys, Dir: "meta"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	blobs, err := packblob.Open(fsys, "blobs", packblob.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(t.Context(), Options{Meta: m, Blobs: blobs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := s.PutBucket(t.Context(), RootUser, "jn1a", &op.PutBucketInput{Bucket: "test-bucket"}); err != nil {
+		t.Fatal(err)
+	}
+	look := func() *Bucket {
+		b, err := s.Bucket(t.Context(), "test-bucket")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	if err := look().row.checkUnversioned("replication"); err != nil {
+		t.Errorf("without versioning: %v; want replication allowed", err)
+	}
+	if err := look().putSetting(t.Context(), settingReplication, map[string]string{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, status := range []string{"ENABLED", "SUSPENDED"} {
+		_, err := look().PutBucketVersioning(t.Context(), &op.PutBucketVersioningInput{VersioningStatus: status})
+		if err == nil || fault.CodeOf(err) != fault.InvalidRequest {
+			t.Errorf("%s with replication: %v; want invalid_request", status, err)
+		}
+	}
+	if err := look().dropSetting(t.Context(), settingReplication); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := look().PutBucketVersioning(t.Context(), &op.PutBucketVersioningInput{VersioningStatus: "ENABLED"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := look().row.checkUnversioned("replication"); err == nil || fault.CodeOf(err) != fault.InvalidRequest {
+		t.Errorf("with versioning: %v; want replication refused", err)
+	}
+}
