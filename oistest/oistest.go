@@ -144,7 +144,7 @@ func (s *Server) serve(ctx context.Context, fsys vfs.FS, dir string, log *slog.L
 	}
 	s.api, err = server.New(server.Config{
 		Store: s.dir.Store, Keys: datadir.Keys{Root: key, Store: s.dir.Store},
-		Zones: zones, Domain: o.Domain, Logger: log,
+		Zones: zones, Domain: o.Domain, AccessLog: s.dir.AccessLog, Logger: log,
 		Egress: egress.New(egress.Options{AllowPrivate: true}), // the origins of tests are on this machine
 	})
 	if err != nil {
@@ -156,6 +156,7 @@ func (s *Server) serve(ctx context.Context, fsys vfs.FS, dir string, log *slog.L
 	}
 	s.Endpoint = "http://" + l.Addr().String()
 	go func() { s.served <- s.api.Serve(l) }()
+	s.dir.Jobs.Start()
 	return nil
 }
 

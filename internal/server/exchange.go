@@ -40,6 +40,7 @@ type exchange struct {
 	caller         access.Caller
 	bucket         *store.Bucket // nil where there is none
 	source         *source       // of a copy or move
+	logsTo         logsTo
 
 	form   *op.PostObjectInput // nil but for PostObject
 	backTo *wire.Redirect      // where the form sends the browser, nil if nowhere
@@ -102,6 +103,7 @@ func (x *exchange) serve() error {
 	if err := x.checkFeatures(); err != nil {
 		return err
 	}
+	x.findLog() // before the request changes where that is
 	return run(x)
 }
 
@@ -198,6 +200,7 @@ func (x *exchange) end() {
 	took := time.Since(x.start)
 	x.count(took)
 	x.logLine(took, p != nil)
+	x.logAccess(took)
 	if p != nil {
 		panic(http.ErrAbortHandler)
 	}

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/oisproject/ois/internal/access"
+	"github.com/oisproject/ois/internal/accesslog"
 	"github.com/oisproject/ois/internal/egress"
 	"github.com/oisproject/ois/internal/fault"
 	"github.com/oisproject/ois/internal/imaging"
@@ -56,6 +57,9 @@ type Config struct {
 	// request and how, by X-Forwarded-For and X-Forwarded-Proto.
 	TrustedProxies []netip.Prefix
 
+	// AccessLog takes the lines of the logs that owners have set for their buckets; nil writes none.
+	AccessLog *accesslog.Log
+
 	// Egress sends the requests to other servers that users cause; nil sends them to public addresses only.
 	Egress *egress.Client
 	// ImageFont is used for watermarks before the fonts that are built in; nil means there is none.
@@ -89,6 +93,7 @@ type Server struct {
 	product []string
 	proxies []netip.Prefix
 	log     *slog.Logger
+	access  *accesslog.Log // nil if there is none
 	http    *http.Server
 	images  *imaging.Processor
 	leaving atomic.Bool
@@ -130,6 +135,7 @@ func New(c Config) (*Server, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	s.access = c.AccessLog
 	if c.Egress == nil {
 		c.Egress = egress.New(egress.Options{})
 	}

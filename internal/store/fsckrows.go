@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/oisproject/ois/internal/lifecycle"
 	"github.com/oisproject/ois/internal/meta"
 )
 
@@ -28,6 +29,7 @@ func (c *checker) singles(ctx context.Context) error {
 		{kindEpoch, c.epoch},
 		{kindScrub, c.scrub},
 		{kindSetting, c.setting},
+		{kindJob, c.job},
 		{kindDomain, c.domain},
 		{kindSeal, c.seal},
 	} {
@@ -54,7 +56,7 @@ func (c *checker) expected() int {
 // kinds are all kinds of rows.
 var kinds = []byte{
 	kindBucket, kindLive, kindObject, kindVersion, kindUpload, kindData, kindPart, kindRef, kindGarbage, kindCounter, kindEpoch, kindUser,
-	kindKey, kindScrub, kindSetting, kindDomain, kindSeal,
+	kindKey, kindScrub, kindSetting, kindJob, kindDomain, kindSeal,
 }
 
 // strangers finds rows of no kind.
@@ -87,6 +89,14 @@ func (c *checker) scrub(r meta.Row) error {
 	}
 	_, err := decodeScrub(r.Val)
 	return err
+}
+
+func (c *checker) job(r meta.Row) error {
+	if _, err := decodeJob(r.Val); err != nil {
+		c.repairable(dropped(r), fmt.Sprintf("dropped the last run of job %q, which begins again", r.Key[1:]))
+		return err
+	}
+	return nil
 }
 
 func (c *checker) key(r meta.Row) error {
@@ -184,6 +194,22 @@ func (c *checker) setting(r meta.Row) error {
 	}
 	if s == settingCNAME {
 		return c.domains(r, id)
+	}
+	return checkDocument(s, r.Val)
+}
+
+// checkDocument checks a setting that jobs act by.
+func checkDocument(s setting, text []byte) error {
+	switch s {
+	case settingLifecycle:
+		var doc lifecycleDoc
+		if err := json.Unmarshal(text, &doc); err != nil {
+			return err
+		}
+		_, err := lifecycle.Check(doc.Rule)
+		return err
+	case settingLogging:
+		return json.Unmarshal(text, new(loggingDoc))
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ const (
 	kindKey     = 'k' // k <access key id>                       keyRow
 	kindScrub   = 's' // s                                       scrubRow: how far the scrub has come
 	kindSetting = 'm' // m <bucket id> <setting>                 what the owner has set, in JSON
+	kindJob     = 'j' // j <name of the job>                     jobRow: its last run
 	kindDomain  = 'n' // n <domain>                              domainRow
 	kindSeal    = 'y' // y                                       sealRow: how secrets are sealed
 )
@@ -181,6 +182,7 @@ func userKey(id string) []byte { return append([]byte{kindUser}, id...) }
 
 func scrubKey() []byte { return []byte{kindScrub} }
 
+func jobKey(name string) []byte      { return append([]byte{kindJob}, name...) }
 func domainKey(domain string) []byte { return append([]byte{kindDomain}, domain...) }
 func sealKey() []byte                { return []byte{kindSeal} }
 

@@ -206,16 +206,20 @@ func (b *Bucket) AbortMultipartUpload(ctx context.Context, in *op.AbortMultipart
 			return nil, err
 		}
 		var c change
-		key := uploadKey(b.row.id, in.Key, id)
-		c.unchanged(key, at, true)
-		c.drop(key)
-		c.discard(id, garbageRow{parts: true})
+		c.abort(at, id)
 		return c.done(), nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &op.AbortMultipartUploadOutput{}, nil
+}
+
+// abort ends the upload that a snapshot holds, and leaves its parts to the sweeper.
+func (c *change) abort(at meta.Row, id ref) {
+	c.unchanged(at.Key, at, true)
+	c.drop(at.Key)
+	c.discard(id, garbageRow{parts: true})
 }
 
 // CompleteMultipartUpload makes an object of the parts named, in their order; other parts are

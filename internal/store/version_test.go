@@ -289,65 +289,6 @@ func TestListingGoesOnWhereItWas(t *testing.T) {
 	}
 }
 
-// TestOlderVersionsExpire erases some, and moves others to another class, as lifecycles do.
-func TestOlderVersionsExpire(t *testing.T) {
-	now := time.UnixMilli(1709626530000)
-	fsys := vfs.NewMem()
-	p := &patient{t: t, fs: fsys}
-	s := p.open(store.Options{Now: func() time.Time { return now }})
-	defer p.close(s)
-	b := versioned(t, s, makeBucket(t, s, "test-bucket"), "ENABLED")
-	first := putVersion(t, b, "k", "1")
-	now = now.Add(time.Hour)
-	second := putVersion(t, b, "k", "22")
-	now = now.Add(time.Hour)
-	third := putVersion(t, b, "k", "333")
-	putVersion(t, b, "l", "4")
-	list, next, err := b.NoncurrentVersions(t.Context(), "", nil, 10)
-	if err != nil || len(list) != 2 || next != nil {
-		t.Fatalf("older versions are %+v, %q, %v; want 2", list, next, err)
-	}
-	if v := list[0]; v.VersionID != second || !v.Since.Equal(now) || v.Size != 2 || v.StorageClass != "STANDARD" {
-		t.Errorf("the newest of them is %+v; want it to have been replaced at %v", v, now)
-	}
-	if v := list[1]; v.VersionID != first || !v.Since.Equal(now.Add(-time.Hour)) {
-		t.Errorf("the oldest of them is %+v; want it to have been replaced an hour before", v)
-	}
-	if err := b.TransitionNoncurrent(t.Context(), &list[0], "STANDARD_IA"); err != nil {
-		t.Fatal(err)
-	}
-	if err := b.EraseNoncurrent(t.Context(), &list[0]); err != nil { // it has changed since
-		t.Fatal(err)
-	}
-	if err := b.EraseNoncurrent(t.Context(), &list[1]); err != nil {
-		t.Fatal(err)
-	}
-	wantVersions(t, b, "k "+third+" *", "k "+second, "l "+versionOf(t, b, "l")+" *")
-	info, err := b.StatVersion(t.Context(), "k", second)
-	if err != nil || info.StorageClass != "STANDARD_IA" || !info.LastModified.Equal(now.Add(-time.Hour)) {
-		t.Errorf("the version is %+v, %v; want it in STANDARD_IA, and as old as before", info, err)
-	}
-	list, _, err = b.NoncurrentVersions(t.Context(), "k", nil, 10)
-	if err != nil || len(list) != 1 {
-		t.Fatalf("older versions are %+v, %v; want 1", list, err)
-	}
-	erase(t, b, third) // makes it current
-	if err := b.EraseNoncurrent(t.Context(), &list[0]); err != nil {
-		t.Fatal(err)
-	}
-	wantObject(t, b, "k", "22")
-	checkClean(t, s)
-}
-
-func versionOf(t *testing.T, b *store.Bucket, key string) string {
-	t.Helper()
-	info, err := b.Stat(t.Context(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return info.VersionID
-}
-
 func TestMoveTakesNoOlderVersion(t *testing.T) {
 	s, b := newBucket(t)
 	b = versioned(t, s, b, "ENABLED")
