@@ -695,3 +695,37 @@ func TestVersioningCostsNothingWhereItIsNot(t *testing.T) {
 }
 
 func none() *op.DeleteObjectInput { return &op.DeleteObjectInput{Key: "none"} }
+
+// TestListingGoesOnBehindADamagedVersion: a row that says another number than its place must not hold a listing for ever, neither in one page
+// nor from page to page.
+func TestListingGoesOnBehindADamagedVersion(t *testing.T) {
+	p := newHistory(t)
+	p.engines()
+	r := p.older("k")[0]
+	prefix, age := string(r.Key[:len(r.Key)-8]), binary.BigEndian.Uint64(r.Key[len(r.Key)-8:])
+	p.drop(r.Key)
+	p.set(prefix+string(binary.BigEndian.AppendUint64(nil, age+1)), string(r.Val))
+	s := p.open(store.Options{Still: true})
+	defer p.close(s)
+	b, err := s.Bucket(t.Context(), "old-bucket")
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := &op.ListObjectVersionsInput{Prefix: "k", Limit: 1}
+	for n := 1; ; n++ {
+		out, err := b.ListObjectVersions(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !out.HasMore {
+			if n != 3 {
+				t.Errorf("there are %d pages of one version; want 3", n)
+			}
+			return
+		}
+		if n == 3 {
+			t.Fatal("there is always a page more")
+		}
+		in.KeyMarker, in.VersionIDMarker = out.NextKeyMarker, out.NextVersionIDMarker
+	}
+}
