@@ -729,3 +729,22 @@ func TestListingGoesOnBehindADamagedVersion(t *testing.T) {
 		in.KeyMarker, in.VersionIDMarker = out.NextKeyMarker, out.NextVersionIDMarker
 	}
 }
+
+// TestMoveThatMeetsAChangeOfTheStateOfItsSource: what is left behind follows the state at the moment of the move.
+func TestMoveThatMeetsAChangeOfTheStateOfItsSource(t *testing.T) {
+	s, i, _ := openInterrupted(t)
+	from := versioned(t, s, makeBucket(t, s, "from-bucket"), "ENABLED")
+	to := makeBucket(t, s, "to-bucket")
+	id := putVersion(t, from, "k", "x")
+	o, err := from.Object(t.Context(), "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	i.before(func(*meta.Change) bool { return true }, func() { versioned(t, s, from, "SUSPENDED") })
+	if _, err := to.MoveObject(t.Context(), o, &op.MoveObjectInput{Key: "k"}); err != nil {
+		t.Fatal(err)
+	}
+	wantVersions(t, from, "k null * -", "k "+id)
+	checkClean(t, s)
+}
