@@ -748,3 +748,13 @@ func TestMoveThatMeetsAChangeOfTheStateOfItsSource(t *testing.T) {
 	wantVersions(t, from, "k null * -", "k "+id)
 	checkClean(t, s)
 }
+
+func TestFetchTellsItsVersion(t *testing.T) {
+	s, b := newBucket(t)
+	b = versioned(t, s, b, "ENABLED")
+	out, err := b.FetchObject(t.Context(), &op.FetchObjectInput{Key: "k"}, origin("x", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantVersions(t, b, "k "+out.VersionID+" *")
+}
