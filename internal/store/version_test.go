@@ -758,3 +758,31 @@ func TestFetchTellsItsVersion(t *testing.T) {
 	}
 	wantVersions(t, b, "k "+out.VersionID+" *")
 }
+
+// TestCopyOfAsManyAppendsAsThereMayBe: what could be appended to must not become too much for the one change of a copy, nor of a
+// move in a bucket with versioning.
+func TestCopyOfAsManyAppendsAsThereMayBe(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	s, b := newBucket(t)
+	b = versioned(t, s, b, "SUSPENDED")
+	var err error
+	n := int64(-1)
+	for ; err == nil; n++ {
+		_, err = b.AppendObject(t.Context(), &op.AppendObjectInput{Key: "k", Position: n + 1, Body: strings.NewReader("x"), ContentLength: 1})
+	}
+	wantCode(t, err, fault.InvalidObjectState)
+	o := object(t, b, "k")
+	if o.Info().Size != n || n < 65_000 {
+		t.Errorf("%d of %d appends are there; want all, and at least 65000", o.Info().Size, n)
+	}
+	putVersion(t, b, "copy", "is replaced")
+	putVersion(t, b, "move", "is replaced")
+	if _, err := b.CopyObject(t.Context(), o, &op.CopyObjectInput{Key: "copy"}); err != nil {
+		t.Errorf("copy: %v", err)
+	}
+	if _, err := b.MoveObject(t.Context(), o, &op.MoveObjectInput{Key: "move"}); err != nil {
+		t.Errorf("move: %v", err)
+	}
+}
