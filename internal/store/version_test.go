@@ -485,6 +485,14 @@ var historic = map[string]ailment{
 		repaired: []string{"counter "},
 		left:     "and what is current ",
 	},
+	"two versions called null": {
+		harm: func(p *patient) {
+			r := p.object("k")
+			p.set(string(r.Key), strings.Replace(string(r.Val), ")\x18application/", "\x18\x01)\x18application/", 1))
+		},
+		problem: "is called null, and what is current, too",
+		left:    "is called null, and what is current, too",
+	},
 	"version of no bucket": {
 		harm:     func(p *patient) { p.set("v"+strings.Repeat("\xee", 8)+"k\x00\x00"+strings.Repeat("\x11", 8), "\x01") },
 		problem:  "which does not exist",
