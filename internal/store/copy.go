@@ -192,6 +192,7 @@ func (c *change) leave(snap *view, src *Object, row *objectRow, stays bool) erro
 	if err := c.share(snap, snap.store, src, row); err != nil || stays {
 		return err
 	}
+	c.still(liveKey(src.bucket.row.id), snap.live.rev)
 	return c.remove(snap, src.bucket.row.id, src.key)
 }
 

@@ -17,8 +17,9 @@ import (
 // the part rows of its upload, so that listing rows stay narrow.
 const maxInlineExtents = 8
 
-// maxExtents is how many extents an object may have: what a GET keeps in memory, and a copy puts into one change.
-const maxExtents = 1 << 16
+// maxExtents is how many extents an object may have: what a GET keeps in memory, and a copy puts into one change, which takes a part row and a
+// reference row for each, some rows more, and 1 << 17 in all.
+const maxExtents = 1<<16 - 64
 
 // InitiateMultipartUpload starts an upload. Several of one key may go on at once.
 func (b *Bucket) InitiateMultipartUpload(ctx context.Context, in *op.InitiateMultipartUploadInput) (*op.InitiateMultipartUploadOutput, error) {
