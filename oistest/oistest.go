@@ -147,7 +147,7 @@ func (s *Server) serve(ctx context.Context, fsys vfs.FS, dir string, log *slog.L
 	others := egress.New(egress.Options{AllowPrivate: true}) // the origins of tests are on this machine
 	s.api, err = server.New(server.Config{
 		Store: s.dir.Store, Keys: datadir.Keys{Root: key, Store: s.dir.Store},
-		Zones: zones, Domain: o.Domain, Logger: log,
+		Zones: zones, Domain: o.Domain, AccessLog: s.dir.AccessLog, Logger: log,
 		Egress: others,
 	})
 	if err != nil {
@@ -164,6 +164,7 @@ func (s *Server) serve(ctx context.Context, fsys vfs.FS, dir string, log *slog.L
 	ended := make(chan struct{})
 	go func() { defer close(ended); n.Run(background) }()
 	s.rest = func() { stop(); <-ended }
+	s.dir.Jobs.Start()
 	return nil
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -28,6 +30,8 @@ import (
 //	keys                       sets $ID and $SECRET to the key pair that was printed last
 //	[!] put URL BUCKET KEY FILE    makes the bucket if need be and puts the file, signed with $ID and $SECRET
 //	[!] get URL BUCKET KEY FILE    compares the object with the file
+//	set URL BUCKET SETTING FILE    sets lifecycle or logging of the bucket to the JSON in the file
+//	grab URL BUCKET PREFIX FILE    writes the objects under the prefix to the file, one after the other
 //	[!] publish URL BUCKET DOMAIN   opens the bucket to all readers and binds the domain to it as a website
 //	visit URL HOST PATH STATUS [FILE]  asks for a page, which must have that status, and be that of the file
 //	damage PATTERN             changes a byte in the middle of each file that matches
@@ -40,11 +44,14 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv(raceVar, noSleep)
+			env.Setenv("SOON", time.Now().Add(2*time.Hour).UTC().Format(time.RFC3339))
+			env.Setenv("LATER", time.Now().AddDate(0, 0, 40).UTC().Format(time.DateOnly))
 			env.Values[processes{}] = make(map[string]*process)
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"status": status, "serve": serveCmd, "end": endCmd, "keys": keysCmd, "put": putCmd, "get": getCmd, "publish": publishCmd, "visit": visitCmd, "damage": damageCmd, "fill": fillCmd, "mode": modeCmd,
+			"status": status, "serve": serveCmd, "end": endCmd, "keys": keysCmd, "put": putCmd, "get": getCmd, "set": setCmd, "grab": grabCmd,
+			"publish": publishCmd, "visit": visitCmd, "damage": damageCmd, "fill": fillCmd, "mode": modeCmd,
 		},
 	})
 }
@@ -167,6 +174,45 @@ func getCmd(ts *testscript.TestScript, neg bool, args []string) {
 	if err == nil && string(text) != ts.ReadFile(args[3]) {
 		ts.Fatalf("%s/%s is %q; want %q", args[1], args[2], text, ts.ReadFile(args[3]))
 	}
+}
+
+func setCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 4 {
+		ts.Fatalf("usage: set URL BUCKET SETTING FILE")
+	}
+	ctx, c, text := context.Background(), client(ts, args[0]).API(), []byte(ts.ReadFile(args[3]))
+	var err error
+	switch args[2] {
+	case "lifecycle":
+		in := &api.PutBucketLifecycleInput{}
+		ts.Check(json.Unmarshal(text, in))
+		in.Bucket = args[1]
+		_, err = c.PutBucketLifecycle(ctx, in)
+	case "logging":
+		in := &api.PutBucketLoggingInput{}
+		ts.Check(json.Unmarshal(text, in))
+		in.Bucket = args[1]
+		_, err = c.PutBucketLogging(ctx, in)
+	default:
+		ts.Fatalf("setting %s is not known", args[2])
+	}
+	ts.Check(err)
+}
+
+func grabCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 4 {
+		ts.Fatalf("usage: grab URL BUCKET PREFIX FILE")
+	}
+	ctx, b := context.Background(), client(ts, args[0]).Bucket(args[1], "")
+	var all []byte
+	for o, err := range b.Objects(ctx, &ois.ListOptions{Prefix: args[2]}) {
+		ts.Check(err)
+		text, err := fetch(ctx, b, o.Key)
+		ts.Check(err)
+		ts.Logf("%s has %d bytes", o.Key, len(text))
+		all = append(all, text...)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[3]), all, 0o600))
 }
 
 func publishCmd(ts *testscript.TestScript, neg bool, args []string) {

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/oisproject/ois/internal/job"
 	"github.com/oisproject/ois/internal/store"
 )
 
@@ -61,6 +62,11 @@ type Service interface {
 	// Backup makes a copy of everything in a directory, which is missing or empty, and checks it. The process that has the
 	// store open makes it: a name that is not absolute is one in its working directory.
 	Backup(ctx context.Context, dir string) (*store.BackupReport, error)
+
+	// Jobs tells about the jobs: when they ran last, and when they run next.
+	Jobs(ctx context.Context) ([]job.Status, error)
+	// RunJob runs a job at once. Its errors match those of package job; what goes wrong in the run is told by the report.
+	RunJob(ctx context.Context, name string, t job.Task) (*job.Report, error)
 }
 
 // A Local is a Service over a store of this process.
@@ -70,6 +76,9 @@ type Local struct {
 
 	// BackUp does the work of Backup. Without it that is an error.
 	BackUp func(ctx context.Context, dir string) (*store.BackupReport, error)
+
+	// Runner has the jobs. Without it there are none.
+	Runner *job.Runner
 }
 
 var _ Service = (*Local)(nil)
@@ -142,6 +151,22 @@ func (l *Local) Backup(ctx context.Context, dir string) (*store.BackupReport, er
 		return nil, errors.New("backup: this store has no directory")
 	}
 	return l.BackUp(ctx, dir)
+}
+
+// Jobs implements Service.
+func (l *Local) Jobs(ctx context.Context) ([]job.Status, error) {
+	if l.Runner == nil {
+		return nil, nil
+	}
+	return l.Runner.List(ctx)
+}
+
+// RunJob implements Service.
+func (l *Local) RunJob(ctx context.Context, name string, t job.Task) (*job.Report, error) {
+	if l.Runner == nil {
+		return nil, fmt.Errorf("job %q: %w", name, job.ErrUnknown)
+	}
+	return l.Runner.Run(ctx, name, t)
 }
 
 // userID returns the id of the user with that id or name.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/oisproject/ois/internal/datadir"
+	"github.com/oisproject/ois/internal/job"
 	"github.com/oisproject/ois/internal/op"
 	"github.com/oisproject/ois/internal/store"
 	"github.com/oisproject/ois/internal/vfs"
@@ -223,6 +224,42 @@ func TestBackupIsMadeByWhoHasTheStore(t *testing.T) {
 		if err != nil || r.Dir != "/a & b/日本" || r.Objects != 7 || r.Clean() || r.Seconds != 1.5 {
 			t.Errorf("%s: Backup = %+v, %v; want the report as it was made", name, r, err)
 		}
+	}
+}
+
+func TestJobsAreRun(t *testing.T) {
+	under := newStore(t)
+	local := NewLocal(under, endpoint)
+	later := time.Date(2027, 1, 31, 8, 0, 0, 123, time.FixedZone("", 8*3600))
+	for name, s := range map[string]Service{"local": local, "socket": serve(t, local)} {
+		local.Runner = nil
+		if list, err := s.Jobs(t.Context()); len(list) != 0 || err != nil {
+			t.Errorf("%s: Jobs without a runner = %v, %v; want none", name, list, err)
+		}
+		if _, err := s.RunJob(t.Context(), "count", job.Task{}); !errors.Is(err, job.ErrUnknown) {
+			t.Errorf("%s: RunJob without a runner = %v; want ErrUnknown", name, err)
+		}
+		var got []job.Task
+		local.Runner = job.New(job.Options{}, job.Job{Name: "count", Every: time.Hour, Do: func(_ context.Context, t job.Task, r *job.Result) error {
+			got = append(got, t)
+			r.Add("things", 3)
+			r.Note("a thing")
+			return errors.New("the last one failed")
+		}})
+		r, err := s.RunJob(t.Context(), "count", job.Task{AsOf: later, DryRun: true})
+		if err != nil || r.Job != "count" || !r.AsOf.Equal(later) || !r.DryRun || r.Error != "the last one failed" || r.Counts[0].N != 3 || r.Notes[0] != "a thing" {
+			t.Errorf("%s: RunJob = %+v, %v; want the report of the run", name, r, err)
+		}
+		if _, err := s.RunJob(t.Context(), "count", job.Task{}); err != nil {
+			t.Errorf("%s: RunJob = %v", name, err)
+		}
+		if len(got) != 2 || !got[0].AsOf.Equal(later) || !got[0].DryRun || got[1].DryRun || time.Since(got[1].AsOf) > time.Minute {
+			t.Errorf("%s: tasks are %+v; want a dry one as of %v, and one as of now", name, got, later)
+		}
+		if list, err := s.Jobs(t.Context()); err != nil || len(list) != 1 || list[0].Error != "the last one failed" || list[0].Begun.IsZero() {
+			t.Errorf("%s: Jobs = %+v, %v; want the run that was not dry", name, list, err)
+		}
+		local.Runner.Stop()
 	}
 }
 

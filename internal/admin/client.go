@@ -8,7 +8,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"time"
 
+	"github.com/oisproject/ois/internal/job"
 	"github.com/oisproject/ois/internal/store"
 )
 
@@ -98,6 +100,28 @@ func (c *Client) Repair(context.Context) (*store.Report, error) {
 func (c *Client) Backup(ctx context.Context, dir string) (*store.BackupReport, error) {
 	r := &store.BackupReport{}
 	if err := c.call(ctx, http.MethodPost, pathBackup, url.Values{paramDir: {dir}}, r); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Jobs implements Service.
+func (c *Client) Jobs(ctx context.Context) (list []job.Status, err error) {
+	err = c.call(ctx, http.MethodGet, pathJobs, nil, &list)
+	return list, err
+}
+
+// RunJob implements Service.
+func (c *Client) RunJob(ctx context.Context, name string, t job.Task) (*job.Report, error) {
+	query := url.Values{paramName: {name}}
+	if !t.AsOf.IsZero() {
+		query.Set(paramAsOf, t.AsOf.Format(time.RFC3339Nano))
+	}
+	if t.DryRun {
+		query.Set(paramDryRun, "true")
+	}
+	r := &job.Report{}
+	if err := c.call(ctx, http.MethodPost, pathJobs, query, r); err != nil {
 		return nil, err
 	}
 	return r, nil

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/oisproject/ois/internal/job"
 	"github.com/oisproject/ois/internal/store"
 )
 
@@ -18,11 +19,14 @@ const (
 	pathEndpoint = "/v1/endpoint"
 	pathCheck    = "/v1/check"
 	pathBackup   = "/v1/backup"
+	pathJobs     = "/v1/jobs"
 
-	paramUser = "user"
-	paramName = "name"
-	paramID   = "id"
-	paramDir  = "dir"
+	paramUser   = "user"
+	paramName   = "name"
+	paramID     = "id"
+	paramDir    = "dir"
+	paramAsOf   = "as_of"
+	paramDryRun = "dry_run"
 )
 
 // A failure is the body of an answer other than 200.
@@ -37,6 +41,8 @@ var kinds = map[string]error{
 	"user_exists":    store.ErrUserExists,
 	"user_in_use":    store.ErrUserInUse,
 	"key_not_exist":  store.ErrKeyNotExist,
+	"job_not_exist":  job.ErrUnknown,
+	"job_busy":       job.ErrBusy,
 
 	"no_website":       ErrNoWebsite,
 	"bucket_not_exist": store.ErrBucketNotExist,
@@ -74,8 +80,27 @@ func Handler(s Service) http.Handler {
 	mux.Handle("POST "+pathBackup, answer(func(r *http.Request) (any, error) {
 		return s.Backup(r.Context(), r.URL.Query().Get(paramDir))
 	}))
+	mux.Handle("GET "+pathJobs, answer(func(r *http.Request) (any, error) {
+		return s.Jobs(r.Context())
+	}))
+	mux.Handle("POST "+pathJobs, answer(func(r *http.Request) (any, error) {
+		return runJob(s, r)
+	}))
 	handleSuspend(mux, s)
 	return mux
+}
+
+// runJob runs the job that a request asks for.
+func runJob(s Service, r *http.Request) (*job.Report, error) {
+	query := r.URL.Query()
+	t := job.Task{DryRun: query.Has(paramDryRun)}
+	if text := query.Get(paramAsOf); text != "" {
+		var err error
+		if t.AsOf, err = time.Parse(time.RFC3339Nano, text); err != nil {
+			return nil, err
+		}
+	}
+	return s.RunJob(r.Context(), query.Get(paramName), t)
 }
 
 // bodyPatience is how long a client may take to send a body, of which nothing is wanted.

@@ -19,6 +19,7 @@ func TestAdminPort(t *testing.T) {
 		"ois_buckets 1", `ois_objects{storage_class="STANDARD"} 0`, "ois_scrub_damaged_total 0", // of the store
 		"ois_meta_failed 0", "ois_meta_block_cache_misses_total 0", "ois_blob_puts_total 0", // of the engines
 		"ois_disk_full 0", // of the disk
+		`ois_job_runs_total{job="lifecycle"} 0`, `ois_job_runs_total{job="logging"} 0`, "ois_access_log_lines_total 0",
 	} {
 		if !strings.Contains(text, line+"\n") {
 			t.Errorf("there is no line %s", line)

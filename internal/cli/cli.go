@@ -21,6 +21,7 @@ import (
 
 	"github.com/oisproject/ois/internal/admin"
 	"github.com/oisproject/ois/internal/datadir"
+	"github.com/oisproject/ois/internal/job"
 	"github.com/oisproject/ois/internal/seal"
 	"github.com/oisproject/ois/internal/store"
 	"github.com/oisproject/ois/internal/vfs"
@@ -41,7 +42,7 @@ const statusHelp = `Exit statuses, the same for all commands:
     0  all is well
     1  something did not work, or a part of it
     2  the command line is wrong; nothing was done
-    3  a user, a key, a bucket, a file or the data directory is not there
+    3  a user, a key, a bucket, a job, a file or the data directory is not there
     4  permission was denied
     5  the network failed, or an address cannot be listened on
   130  interrupted, by Ctrl-C or SIGTERM, before the work was done`
@@ -138,7 +139,7 @@ func (a *app) status(ctx context.Context, err error) int {
 	case errors.Is(err, fs.ErrPermission):
 		return exitDenied
 	case errors.Is(err, store.ErrUserNotExist), errors.Is(err, store.ErrKeyNotExist), errors.Is(err, store.ErrBucketNotExist),
-		errors.Is(err, admin.ErrNoWebsite),
+		errors.Is(err, admin.ErrNoWebsite), errors.Is(err, job.ErrUnknown),
 		errors.Is(err, datadir.ErrNotExist), errors.Is(err, fs.ErrNotExist):
 		return exitNotFound
 	case network:
@@ -179,7 +180,7 @@ See it work, without leaving anything behind:
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), cobraSecondUse, "", 1))
 	root.SetHelpCommand(helpCommand(root))
 	root.AddCommand(a.serveCommand(), a.demoCommand(), a.userCommand(), a.keyCommand(), a.bucketCommand(), a.websiteCommand(), a.fsckCommand(),
-		a.backupCommand(), a.restoreCommand(), a.versionCommand(), a.completionCommand())
+		a.backupCommand(), a.restoreCommand(), a.jobCommand(), a.versionCommand(), a.completionCommand())
 	if len(a.Args) > 0 && strings.HasPrefix(a.Args[0], cobra.ShellCompRequestCmd) {
 		unquoteUsages(root)
 	}

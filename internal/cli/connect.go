@@ -81,7 +81,7 @@ func (a *app) connectOnce(ctx context.Context, dir string) (*session, error) {
 		return nil, err
 	}
 	local := admin.NewLocal(d.Store, "")
-	local.BackUp = d.Backup
+	local.BackUp, local.Runner = d.Backup, d.Jobs
 	return &session{local, d.Close}, nil
 }
 

@@ -135,7 +135,7 @@ func (r *running) open(ctx context.Context, c runConfig) (err error) {
 			Replicator: r.replicator, PeerSecret: c.peerSecret,
 			Store: r.dir.Store, Keys: datadir.Keys{Root: r.key, Store: r.dir.Store},
 			Zones: c.zones, Domain: c.domain, TrustedProxies: c.proxies, Logger: c.log, MaxConnections: c.maxConnections,
-			BucketLease: c.bucketLease, BucketRate: c.bucketRate,
+			AccessLog: r.dir.AccessLog, BucketLease: c.bucketLease, BucketRate: c.bucketRate,
 			Resolver:  resolver(c.verifyCNAME),
 			Egress:    others,
 			ImageFont: c.imageFont,
@@ -174,13 +174,14 @@ func (r *running) answer(ctx context.Context, c runConfig, p ports) error {
 	}
 	r.address = p.api.Addr()
 	local := admin.NewLocal(r.dir.Store, c.url(r.address))
-	local.BackUp = r.dir.Backup
+	local.BackUp, local.Runner = r.dir.Backup, r.dir.Jobs
 	r.serveSide(ctx, socket, &http.Server{Handler: admin.Handler(local), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute})
 	if p.side != nil {
 		r.adminAddress = p.side.Addr()
 		r.serveSide(ctx, p.side, adminServer(r))
 	}
 	r.serve(func() error { return r.api.Serve(p.api) })
+	r.dir.Jobs.Start()
 	return nil
 }
 
@@ -218,6 +219,7 @@ func (r *running) serve(do func() error) {
 // stop takes no more requests, waits for those under way as long as ctx allows, and closes the
 // data directory. What an operator has asked for on the side is cut short.
 func (r *running) stop(ctx context.Context) error {
+	r.dir.Jobs.Stop()
 	err := r.api.Shutdown(ctx)
 	for _, s := range r.side {
 		err = errors.Join(err, s.Shutdown(ctx))

@@ -11,6 +11,7 @@
 //	packs/    bytes of objects, internal/blob/packblob
 //	blobs/    those of format 1, if there are any left, internal/blob/fileblob
 //	ballast   room that is kept for the metadata
+//	logs/     lines of access logs until they are delivered, internal/accesslog
 //	ois.sock  socket of the running server, internal/admin
 //
 // What the engines write is theirs; this package does not look into it.
@@ -26,6 +27,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/oisproject/ois/internal/accesslog"
+	"github.com/oisproject/ois/internal/job"
 	"github.com/oisproject/ois/internal/meta/pebblemeta"
 	"github.com/oisproject/ois/internal/seal"
 	"github.com/oisproject/ois/internal/store"
@@ -42,6 +45,7 @@ const (
 	blobsName   = "blobs"
 	ballastName = "ballast"
 	socketName  = "ois.sock"
+	logsName    = "logs"
 )
 
 // Errors of Open.
@@ -88,6 +92,10 @@ type Dir struct {
 	Store *store.Store
 	// Created says that there was no data directory before.
 	Created bool
+	// Jobs are the works that come again and again. They run by the clock once they are started, and end with Close.
+	Jobs *job.Runner
+	// AccessLog takes the lines of access logs, which one of the jobs delivers.
+	AccessLog *accesslog.Log
 
 	lock  io.Closer
 	fs    vfs.FS
@@ -171,6 +179,10 @@ func (d *Dir) start(ctx context.Context, fsys vfs.FS, dir string, o *Options) er
 		Meta: meta, Blobs: blobs, Logger: o.Logger, Now: o.Now, Room: room.Room, ScrubRate: o.ScrubRate, Still: o.Still,
 		Secrets: o.Secrets, WithoutSecrets: o.WithoutSecrets, MaxBuckets: o.MaxBuckets,
 	})
+	if err == nil {
+		d.AccessLog = accesslog.Open(accesslog.Options{FS: fsys, Dir: fsys.PathJoin(dir, logsName), Room: room.Room, Now: o.Now, Logger: log})
+		d.Jobs = d.jobs(o.Now, log)
+	}
 	return err
 }
 
@@ -192,8 +204,10 @@ func prepare(ctx context.Context, fsys vfs.FS, dir string, state state, log *slo
 	return nil
 }
 
-// Close closes the store and lets other processes in. Requests must have ended before.
+// Close ends the jobs, closes the store and lets other processes in. Requests must have ended before.
 func (d *Dir) Close() error {
+	d.Jobs.Stop()
+	d.AccessLog.Close()
 	return errors.Join(d.Store.Close(), d.lock.Close())
 }
 

@@ -50,6 +50,8 @@ type Processor struct {
 	slots   chan struct{} // one is taken by each image at work
 	waiting atomic.Int64  // for a slot
 	held    atomic.Int64  // bytes of results that are not closed
+
+	fetching chan struct{} // one is taken by each pipeline with images of watermarks
 }
 
 // New returns a processor.
@@ -62,7 +64,7 @@ func New(o Options) (*Processor, error) {
 	if n <= 0 {
 		n = max(1, runtime.GOMAXPROCS(0)/2)
 	}
-	return &Processor{fonts: all, fetch: o.Fetch, slots: make(chan struct{}, n)}, nil
+	return &Processor{fonts: all, fetch: o.Fetch, slots: make(chan struct{}, n), fetching: make(chan struct{}, maxFetching)}, nil
 }
 
 // A Source is an image that is to be processed.
@@ -117,13 +119,18 @@ func (p *Processor) Process(ctx context.Context, src Source, pl *Pipeline) (*Out
 	if src.Size > MaxSource {
 		return nil, fault.Newf(fault.InvalidArgument, "the object has %d bytes; images of up to %d bytes are processed", src.Size, MaxSource)
 	}
+	overlays, release, err := p.overlays(ctx, pl)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	if err := p.enter(ctx); err != nil {
 		return nil, err
 	}
 	defer func() { <-p.slots }()
 	limited, cancel := context.WithTimeout(ctx, timeLimit)
 	defer cancel()
-	out, err := p.process(limited, src, pl)
+	out, err := p.process(limited, src, pl, overlays)
 	switch {
 	case err == nil:
 		return out, p.hold(out)
@@ -180,7 +187,7 @@ func (p *Processor) hold(o *Output) error {
 
 // process reads the source and does the work. A decoder that panics has met an image that its authors have not
 // thought of; that costs this request, not the server.
-func (p *Processor) process(ctx context.Context, src Source, pl *Pipeline) (out *Output, err error) {
+func (p *Processor) process(ctx context.Context, src Source, pl *Pipeline, overlays map[string][]byte) (out *Output, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			out, err = nil, fmt.Errorf("%w: panic: %v\n%s", fault.Newf(fault.InvalidArgument, "the image cannot be processed"), r, debug.Stack())
@@ -197,7 +204,7 @@ func (p *Processor) process(ctx context.Context, src Source, pl *Pipeline) (out 
 	if err := check(f, pl); err != nil {
 		return nil, err
 	}
-	w := &work{p: p, source: b, facts: f, format: f.format, alpha: f.alpha, encoded: b}
+	w := &work{p: p, source: b, facts: f, format: f.format, alpha: f.alpha, encoded: b, overlays: overlays}
 	for _, s := range pl.steps {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -233,6 +240,8 @@ type work struct {
 	format  Format
 	alpha   bool   // transparency may be there
 	encoded []byte // nil if the pixels have changed since
+
+	overlays map[string][]byte // images of watermarks, by address
 
 	saved  []Saved
 	result *info // of the last operation, if that is info
@@ -302,15 +311,9 @@ func (w *work) resizeGIF(ctx context.Context, s *resizeStep) error {
 	return err
 }
 
-// overlay fetches the image of a watermark and lays it over.
+// overlay lays the image of a watermark over.
 func (w *work) overlay(ctx context.Context, s *overlayStep) error {
-	if w.p.fetch == nil {
-		return fault.Newf(fault.NotImplemented, "action: watermark_image is not implemented on this server, which fetches nothing")
-	}
-	b, err := w.p.fetch(ctx, s.url, MaxSource)
-	if err != nil {
-		return err
-	}
+	b := w.overlays[s.url]
 	f, err := readFacts(b)
 	if err == nil && decoders[f.format] == nil {
 		err = fault.Newf(fault.InvalidArgument, "it is a %s", f.format)

@@ -1047,3 +1047,52 @@ func BenchmarkProcess(b *testing.B) {
 		})
 	}
 }
+
+// TestASlowWatermarkHoldsUpNoOtherImage lets the server of a watermark never answer.
+func TestASlowWatermarkHoldsUpNoOtherImage(t *testing.T) {
+	img := pngOf(t, corners(4, 4))
+	synctest.Test(t, func(t *testing.T) {
+		p, err := New(Options{Parallel: 1, Fetch: func(ctx context.Context, _ string, _ int64) ([]byte, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		slow := make(chan error, maxFetching)
+		watermark := parsed(t, "watermark_image:u_aHR0cDovL2V4YW1wbGUuY29tLw")
+		for range maxFetching {
+			go func() {
+				_, err := p.Process(t.Context(), sourceOf(img), watermark)
+				slow <- err
+			}()
+		}
+		synctest.Wait()
+		began := time.Now()
+		out, err := p.Process(t.Context(), sourceOf(img), parsed(t, "info"))
+		if err != nil || time.Since(began) > 0 {
+			t.Errorf("another image is held up for %v, %v", time.Since(began), err)
+		}
+		out.Close()
+		if _, err := p.Process(t.Context(), sourceOf(img), watermark); fault.CodeOf(err) != fault.ServiceUnavailable {
+			t.Errorf("one watermark more: %v; want service_unavailable", err)
+		}
+		for range maxFetching {
+			if err := <-slow; fault.CodeOf(err) != fault.UpstreamFailed {
+				t.Errorf("a server that does not answer: %v; want upstream_failed", err)
+			}
+		}
+		if d := time.Since(began); d != fetchLimit {
+			t.Errorf("they were given up after %v; want %v", d, fetchLimit)
+		}
+	})
+}
+
+func parsed(t *testing.T, action string) *Pipeline {
+	t.Helper()
+	pl, err := Parse(action)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pl
+}

@@ -7,9 +7,9 @@ import (
 	"sync"
 
 	"github.com/oisproject/ois/internal/access"
-	"github.com/oisproject/ois/internal/fault"
 	"github.com/oisproject/ois/internal/op"
 	"github.com/oisproject/ois/internal/store"
+	"github.com/oisproject/ois/internal/wire"
 )
 
 // authorize looks the buckets of the request up and asks whether the caller may
@@ -47,7 +47,7 @@ func (x *exchange) authorize() (err error) {
 			return err
 		}
 	}
-	if x.operation == op.DeleteMultipleObjects && a.Bucket.Policy != nil {
+	if x.operation == op.DeleteMultipleObjects && a.Bucket.Policy != nil && a.Bucket.Active {
 		return nil // asked for each key
 	}
 	return access.Authorize(a)
@@ -160,7 +160,8 @@ func (x *exchange) deleteMultipleObjects(in *op.DeleteMultipleObjectsInput) (*op
 	for _, o := range in.Objects {
 		a.Key = o.Key
 		if err := access.Authorize(a); err != nil {
-			refused = append(refused, op.DeleteError{Key: o.Key, VersionID: o.VersionID, Code: string(fault.CodeOf(err)), Message: err.Error()})
+			code, message := wire.Explain(err)
+			refused = append(refused, op.DeleteError{Key: o.Key, VersionID: o.VersionID, Code: string(code), Message: message})
 			continue
 		}
 		may.Objects = append(may.Objects, o)

@@ -42,6 +42,7 @@ type exchange struct {
 	bucket         *store.Bucket  // nil where there is none
 	source         *source        // of a copy or move
 	replica        *store.Replica // of a request of another zone
+	logsTo         logsTo
 
 	form   *op.PostObjectInput // nil but for PostObject
 	backTo *wire.Redirect      // where the form sends the browser, nil if nowhere
@@ -104,6 +105,7 @@ func (x *exchange) serve() error {
 	if err := x.checkFeatures(); err != nil {
 		return err
 	}
+	x.findLog() // before the request changes where that is
 	return run(x)
 }
 
@@ -211,6 +213,7 @@ func (x *exchange) end() {
 	took := time.Since(x.start)
 	x.count(took)
 	x.logLine(took, p != nil)
+	x.logAccess(took)
 	if p != nil {
 		panic(http.ErrAbortHandler)
 	}

@@ -31,12 +31,26 @@ func (x *exchange) readForm(a *access.Attempt) error {
 	if err != nil {
 		return err
 	}
+	if err := checkFields(x.form.Form); err != nil {
+		return err
+	}
 	if x.caller, err = x.auth.AuthenticateForm(x.context(), x.form, x.caller); err != nil {
 		return err
 	}
 	x.form.Key = strings.ReplaceAll(x.form.Key, fileName, baseName(x.form.FileName))
 	a.Caller, a.Key = x.caller, x.form.Key
 	return x.store.CheckStanding(x.caller.UserID)
+}
+
+// checkFields refuses what a form does not take. That comes before the policy of the form, whose errors tell values: a key to encrypt
+// with must not be told.
+func checkFields(fields map[string]string) error {
+	for name := range fields {
+		if strings.HasPrefix(name, "x-qs-") && !strings.HasPrefix(name, "x-qs-meta-") && name != "x-qs-storage-class" {
+			return fault.Newf(fault.InvalidArgument, "a form does not take the field %.100q; of x-qs- it takes x-qs-storage-class and x-qs-meta-", name)
+		}
+	}
+	return nil
 }
 
 // baseName returns the name of a file without the folders that some browsers send.
@@ -72,11 +86,6 @@ func (x *exchange) failForm(err error) {
 // formObject returns what the form is as an upload. Its fields come without the checks that headers have gone through.
 func (x *exchange) formObject() (*op.PutObjectInput, error) {
 	form := x.form
-	for name := range form.Form {
-		if strings.HasPrefix(name, "x-qs-") && !strings.HasPrefix(name, "x-qs-meta-") && name != "x-qs-storage-class" {
-			return nil, fault.Newf(fault.InvalidArgument, "a form does not take the field %.100q; of x-qs- it takes x-qs-storage-class and x-qs-meta-", name)
-		}
-	}
 	if form.ContentType != "" && form.ContentType != form.FileType {
 		return nil, fault.Newf(fault.InvalidArgument, "the form field content-type is %.300q, and the file in the form is of type %.300q; want them equal",
 			form.ContentType, form.FileType)

@@ -33,12 +33,15 @@ func (x *exchange) imageProcess(in *op.ImageProcessInput) (*op.ImageProcessOutpu
 	if err != nil {
 		return nil, err
 	}
-	o, err := x.bucket.Object(x.context(), in.Key)
+	o, err := x.bucket.Version(x.context(), in.Key, x.query.Get("version_id"))
 	if err != nil {
-		return nil, err
+		return nil, x.tellMarker(err)
 	}
 	defer o.Close()
 	info := o.Info()
+	if info.Encryption != "" {
+		return nil, fault.Newf(fault.InvalidArgument, "the object is encrypted with a key of the customer; such images are not processed")
+	}
 	conditions := x.imageConditions(in)
 	if conditions.Match == "" && conditions.NoneMatch == "" {
 		if out, err := judgeImage(&conditions, &info, ""); out != nil || err != nil {

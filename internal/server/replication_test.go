@@ -265,3 +265,15 @@ func TestPeersMayDoLittle(t *testing.T) {
 		t.Error("a server without peers knows their key")
 	}
 }
+
+// TestEncryptedObjectsStay: nobody but the customer could read a copy, and nothing waits for it.
+func TestEncryptedObjectsStay(t *testing.T) {
+	from, to := zones(t)
+	from.ask(from.key, "PUT", "/source1?replication", replicateAll).want(http.StatusOK)
+	from.ask(from.key, "PUT", "/source1/sealed", "hello", sealedWith...).want(http.StatusCreated)
+	from.settled()
+	to.ask(to.key, "GET", "/target1/sealed", "").want(http.StatusNotFound)
+	if f := from.replicator.Figures(); f.Failed > 0 || f.Copied > 0 {
+		t.Errorf("%+v; want no attempt", f)
+	}
+}

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/oisproject/ois/internal/access"
+	"github.com/oisproject/ois/internal/accesslog"
 	"github.com/oisproject/ois/internal/egress"
 	"github.com/oisproject/ois/internal/fault"
 	"github.com/oisproject/ois/internal/imaging"
@@ -61,6 +62,9 @@ type Config struct {
 	// request and how, by X-Forwarded-For and X-Forwarded-Proto.
 	TrustedProxies []netip.Prefix
 
+	// AccessLog takes the lines of the logs that owners have set for their buckets; nil writes none.
+	AccessLog *accesslog.Log
+
 	// Egress sends the requests to other servers that users cause; nil sends them to public addresses only.
 	Egress *egress.Client
 	// ImageFont is used for watermarks before the fonts that are built in; nil means there is none.
@@ -94,6 +98,7 @@ type Server struct {
 	product []string
 	proxies []netip.Prefix
 	log     *slog.Logger
+	access  *accesslog.Log // nil if there is none
 	http    *http.Server
 	images  *imaging.Processor
 	leaving atomic.Bool
@@ -139,6 +144,7 @@ func New(c Config) (*Server, error) {
 	if c.PeerSecret != "" {
 		c.Keys = peerKeys{c.Keys, c.PeerSecret}
 	}
+	s.access = c.AccessLog
 	if c.Egress == nil {
 		c.Egress = egress.New(egress.Options{})
 	}

@@ -25,6 +25,9 @@ func (x *exchange) serveSite() error {
 	if err := x.authenticate(); err != nil {
 		return err
 	}
+	if err := x.store.CheckStanding(x.caller.UserID); err != nil {
+		return err
+	}
 	site, err := x.openSite()
 	if err != nil {
 		return err
@@ -159,10 +162,12 @@ func (x *exchange) showError(err error) error {
 	if bad != nil {
 		return bad
 	}
+	status := fault.CodeOf(err).Status()
 	wire.StartOver(x.w.Header(), x.id[0])
+	wire.AskLater(x.w.Header(), status)
 	// What clients keep, and compare later, is not the page at this path.
 	return x.sendPage(&op.GetObjectOutput{
-		Status: fault.CodeOf(err).Status(), ContentType: out.ContentType, ContentEncoding: out.ContentEncoding,
+		Status: status, ContentType: out.ContentType, ContentEncoding: out.ContentEncoding,
 		ContentLength: out.ContentLength, Body: out.Body,
 	})
 }

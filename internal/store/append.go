@@ -97,7 +97,7 @@ func (b *Bucket) appendable(snap meta.Snapshot, in *op.AppendObjectInput, first 
 		err = fault.Newf(fault.InvalidObjectState, "object %q was not made by an append; only such objects can grow", in.Key)
 	case in.Position != row.size:
 		err = fault.Newf(fault.InvalidArgument, "position is %d; the object ends at %d", in.Position, row.size)
-	case row.pieces == maxExtents:
+	case row.pieces >= maxExtents:
 		err = fault.Newf(fault.InvalidObjectState, "object %q has %d appends; no more are allowed", in.Key, maxExtents)
 	case in.ContentLength > MaxObject-row.size:
 		err = fault.Newf(fault.EntityTooLarge, "the object would have %d bytes; allowed: %d", row.size+in.ContentLength, int64(MaxObject))

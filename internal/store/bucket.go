@@ -72,6 +72,9 @@ func noBucket(name string) error {
 	return fault.Newf(fault.BucketNotExists, "bucket %q does not exist", name)
 }
 
+// isGone reports whether err says that there is no such bucket.
+func isGone(err error) bool { return fault.CodeOf(err) == fault.BucketNotExists }
+
 // Info returns what is known of the bucket.
 func (b *Bucket) Info() BucketInfo {
 	info := BucketInfo{Name: b.name, Zone: b.row.zone, Owner: b.row.owner, Created: b.row.created, Suspended: b.row.suspended}

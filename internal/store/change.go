@@ -46,6 +46,16 @@ func (c *change) count(bucket uint64, class storageClass, size, sign int64) {
 	c.add(counterKey(bucket, class, countBytes), sign*size)
 }
 
+// join adds what another change does, which is about other rows.
+func (c *change) join(o *change) {
+	c.Guards = append(c.Guards, o.Guards...)
+	c.Sets = append(c.Sets, o.Sets...)
+	c.Drops = append(c.Drops, o.Drops...)
+	for _, d := range o.Adds {
+		c.add(d.Key, d.N)
+	}
+}
+
 // countBytes adds bytes to a bucket's statistics.
 func (c *change) countBytes(bucket uint64, class storageClass, n int64) {
 	c.add(counterKey(bucket, class, countBytes), n)

@@ -192,8 +192,8 @@ func (c *change) leave(snap *view, src *Object, row *objectRow, stays bool) erro
 	if err := c.share(snap, snap.store, src, row); err != nil || stays {
 		return err
 	}
-	_, err := c.remove(snap, src.bucket.row.id, src.key)
-	return err
+	c.still(liveKey(src.bucket.row.id), snap.live.rev)
+	return c.remove(snap, src.bucket.row.id, src.key)
 }
 
 // stillThere demands that src is what it was when it was looked up, so that its

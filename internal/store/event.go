@@ -93,7 +93,7 @@ func (all settings) tells() bool { return all.has(settingNotification) || all.ha
 // tell adds to a change of objects what the buckets are to tell others: it is remembered exactly if the change happens. What happens to
 // an object is read from the rows of the change, so that no operation has to say it:
 //
-//   - An object row that is set is a new object, unless it was an older version until now.
+//   - An object row that is set is a new object, unless it was an older version until now, or only gets another storage class.
 //   - An object row that goes, or is such an older version, was deleted. So was what a new delete marker covers.
 //   - An upload row that goes is the end of an upload: it has become an object if a row of one is set, and was aborted if not.
 //
@@ -152,6 +152,9 @@ func (t *teller) written(kv meta.KV) error {
 	if err != nil {
 		return err
 	}
+	if same, err := t.same(kv.Key, &row); same || err != nil {
+		return err
+	}
 	key := string(kv.Key[9:])
 	switch {
 	case !t.wasOlder(b, key, &row):
@@ -164,6 +167,16 @@ func (t *teller) written(kv meta.KV) error {
 		return nil // it was deleted, and is here again
 	}
 	return t.happened(b, Event{Type: EventDelete, Key: key}) // the version that was above it
+}
+
+// same reports whether an object row that is set is the object that was there before, perhaps in another storage class: that is no event.
+func (t *teller) same(key []byte, row *objectRow) (bool, error) {
+	r, ok, err := t.snap.Get(key)
+	if !ok || err != nil {
+		return false, err
+	}
+	old, err := decodeObject(r.Val)
+	return old.ref == row.ref && old.size == row.size && old.modified.Equal(row.modified), err
 }
 
 // marked tells of the row of a version that is set, if it is a new delete marker. Where it covers an object, the row of that goes and

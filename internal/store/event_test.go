@@ -175,3 +175,20 @@ func TestEventsOfOldBuckets(t *testing.T) {
 		t.Errorf("check: %v, %v", r, err)
 	}
 }
+
+func TestEventsOfLifecycle(t *testing.T) {
+	s, b := newBucket(t)
+	for _, key := range []string{"tmp/a", "tmp/b", "arch/a"} {
+		put(t, b, key, key)
+	}
+	initiate(t, b, "up/a")
+	setLifecycle(t, b, expire("tmp/", 7), transition("arch/", 30), abort("up/", 3))
+	listen(t, b)
+	pass(t, s, days(2), "buckets 1") // in which the rules are seen
+	pass(t, s, days(40), "buckets 1, expired 2, transitioned 1, aborted 1")
+	got := told(t, s)
+	slices.Sort(got)
+	if want := []string{"abort_multipart up/a", "delete_object tmp/a", "delete_object tmp/b"}; !slices.Equal(got, want) {
+		t.Errorf("told %q; want %q: another storage class is no event", got, want)
+	}
+}

@@ -68,5 +68,5 @@ func (b *Bucket) FetchObject(ctx context.Context, in *op.FetchObjectInput, from 
 	if err != nil {
 		return nil, err
 	}
-	return &op.FetchObjectOutput{ETag: out.ETag}, nil
+	return &op.FetchObjectOutput{ETag: out.ETag, VersionID: out.VersionID}, nil
 }

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/oisproject/ois/internal/lifecycle"
 	"github.com/oisproject/ois/internal/meta"
 )
 
@@ -30,6 +31,7 @@ func (c *checker) singles(ctx context.Context) error {
 		{kindSetting, c.setting},
 		{kindEvent, c.event},
 		{kindReplica, c.replica},
+		{kindJob, c.job},
 		{kindDomain, c.domain},
 		{kindSeal, c.seal},
 	} {
@@ -56,7 +58,7 @@ func (c *checker) expected() int {
 // kinds are all kinds of rows.
 var kinds = []byte{
 	kindBucket, kindLive, kindObject, kindVersion, kindUpload, kindData, kindPart, kindRef, kindGarbage, kindCounter, kindEpoch, kindUser,
-	kindKey, kindScrub, kindSetting, kindDomain, kindSeal, kindEvent, kindReplica,
+	kindKey, kindScrub, kindSetting, kindJob, kindDomain, kindSeal, kindEvent, kindReplica,
 }
 
 // strangers finds rows of no kind.
@@ -107,6 +109,14 @@ func (c *checker) replica(r meta.Row) error {
 	}
 	_, err := decodeReplica(r.Val)
 	return err
+}
+
+func (c *checker) job(r meta.Row) error {
+	if _, err := decodeJob(r.Val); err != nil {
+		c.repairable(dropped(r), fmt.Sprintf("dropped the last run of job %q, which begins again", r.Key[1:]))
+		return err
+	}
+	return nil
 }
 
 func (c *checker) key(r meta.Row) error {
@@ -207,6 +217,22 @@ func (c *checker) setting(r meta.Row) error {
 	}
 	if s == settingCNAME {
 		return c.domains(r, id)
+	}
+	return checkDocument(s, r.Val)
+}
+
+// checkDocument checks a setting that jobs act by.
+func checkDocument(s setting, text []byte) error {
+	switch s {
+	case settingLifecycle:
+		var doc lifecycleDoc
+		if err := json.Unmarshal(text, &doc); err != nil {
+			return err
+		}
+		_, err := lifecycle.Check(doc.Rule)
+		return err
+	case settingLogging:
+		return json.Unmarshal(text, new(loggingDoc))
 	}
 	return nil
 }

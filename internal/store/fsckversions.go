@@ -84,6 +84,9 @@ func (c *checker) place(r meta.Row, bucket uint64, key string, number uint64, o 
 	if c.pile.top.at != nil && number >= c.pile.top.row.number {
 		return fmt.Errorf("has the number %d, and what is current %d", number, c.pile.top.row.number)
 	}
+	if c.pile.top.at != nil && o.null() && c.pile.top.row.null() {
+		return errors.New("is called null, and what is current, too")
+	}
 	return nil
 }
 

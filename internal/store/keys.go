@@ -28,6 +28,7 @@ const (
 	kindSetting = 'm' // m <bucket id> <setting>                 what the owner has set, in JSON
 	kindEvent   = 'e' // e <bucket id> <escaped rule> 00 00 <ref> Event: what a rule of notification is to be told
 	kindReplica = 'q' // q <bucket id> <object key>              replicaRow: a copy elsewhere is not up to date
+	kindJob     = 'j' // j <name of the job>                     jobRow: its last run
 	kindDomain  = 'n' // n <domain>                              domainRow
 	kindSeal    = 'y' // y                                       sealRow: how secrets are sealed
 )
@@ -183,6 +184,7 @@ func userKey(id string) []byte { return append([]byte{kindUser}, id...) }
 
 func scrubKey() []byte { return []byte{kindScrub} }
 
+func jobKey(name string) []byte      { return append([]byte{kindJob}, name...) }
 func domainKey(domain string) []byte { return append([]byte{kindDomain}, domain...) }
 func sealKey() []byte                { return []byte{kindSeal} }
 

@@ -17,8 +17,9 @@ import (
 // the part rows of its upload, so that listing rows stay narrow.
 const maxInlineExtents = 8
 
-// maxExtents is how many extents an object may have: what a GET keeps in memory, and a copy puts into one change.
-const maxExtents = 1 << 16
+// maxExtents is how many extents an object may have: what a GET keeps in memory, and a copy puts into one change, which takes a part row and a
+// reference row for each, some rows more, and 1 << 17 in all.
+const maxExtents = 1<<16 - 64
 
 // InitiateMultipartUpload starts an upload. Several of one key may go on at once.
 func (b *Bucket) InitiateMultipartUpload(ctx context.Context, in *op.InitiateMultipartUploadInput) (*op.InitiateMultipartUploadOutput, error) {
@@ -206,16 +207,20 @@ func (b *Bucket) AbortMultipartUpload(ctx context.Context, in *op.AbortMultipart
 			return nil, err
 		}
 		var c change
-		key := uploadKey(b.row.id, in.Key, id)
-		c.unchanged(key, at, true)
-		c.drop(key)
-		c.discard(id, garbageRow{parts: true})
+		c.abort(at, id)
 		return c.done(), nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &op.AbortMultipartUploadOutput{}, nil
+}
+
+// abort ends the upload that a snapshot holds, and leaves its parts to the sweeper.
+func (c *change) abort(at meta.Row, id ref) {
+	c.unchanged(at.Key, at, true)
+	c.drop(at.Key)
+	c.discard(id, garbageRow{parts: true})
 }
 
 // CompleteMultipartUpload makes an object of the parts named, in their order; other parts are

@@ -290,6 +290,29 @@ var ailments = map[string]ailment{
 		problem:  "the policy is missing",
 		repaired: []string{"noted that settings of bucket empty-bucket are lost"},
 	},
+	"lifecycle that is none": {
+		harm: func(p *patient) {
+			r := p.rows("bempty-bucket")[0]
+			p.set(string(r.Key), string(r.Val)+"\x0e\x40")
+			p.set("m"+string(p.rows("i")[1].Key[1:])+"\x06", `{"rule":[{"id":"x","status":"on"}]}`)
+		},
+		problem: `status "on" is unknown`,
+		left:    `status "on" is unknown`,
+	},
+	"logging setting that is none": {
+		harm: func(p *patient) {
+			r := p.rows("bempty-bucket")[0]
+			p.set(string(r.Key), string(r.Val)+"\x0e\x10")
+			p.set("m"+string(p.rows("i")[1].Key[1:])+"\x04", `{"target_bucket":5}`)
+		},
+		problem: "cannot unmarshal number",
+		left:    "cannot unmarshal number",
+	},
+	"last run of a job": {
+		harm:     func(p *patient) { p.set("jlifecycle", "\x01\x7f") },
+		problem:  `row "jlifecycle": job row: `,
+		repaired: []string{`dropped the last run of job "lifecycle"`},
+	},
 	"key of no user": {
 		harm: func(p *patient) {
 			for _, r := range p.rows("w") {

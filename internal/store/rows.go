@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -189,7 +190,7 @@ func decodeObject(b []byte) (o objectRow, err error) {
 		case 9:
 			o.appendable = s.num == 1
 		case 10:
-			o.pieces = int(min(s.num, maxExtents))
+			o.pieces = int(min(s.num, math.MaxInt32))
 		case 11, 12, 13:
 			o.scanVersion(s)
 		case 14, 15, 16:

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/oisproject/ois/internal/blob"
+	"github.com/oisproject/ois/internal/job"
 	"github.com/oisproject/ois/internal/meta"
 	"github.com/oisproject/ois/internal/seal"
 	"github.com/oisproject/ois/internal/sse"
@@ -60,6 +61,8 @@ func TestRowsComeBackAsTheyWere(t *testing.T) {
 	roundTrip(t, p, p.encode(), decodePart)
 	u := uploadRow{created: at, class: standardIA, headers: fullHeaders}
 	roundTrip(t, u, u.encode(), decodeUpload)
+	j := jobRow{job.Run{Begun: at.UTC(), Ended: at.UTC(), Error: "no room", Counts: []job.Count{{Name: "expired", N: 1 << 40}, {Name: "aborted"}}}}
+	roundTrip(t, j, j.encode(), decodeJob)
 	sealed := encryption{cipher: cipherAES256GCM, check: sse.Check{1, 31: 2}, salts: []sse.Salt{{1}, {2}}}
 	o.seal = &sealed
 	roundTrip(t, o, o.encode(), decodeObject)

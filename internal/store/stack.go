@@ -201,16 +201,16 @@ type removal struct {
 }
 
 // remove deletes what is current under a key: for good, or by a delete marker.
-func (c *change) remove(snap *view, bucket uint64, key string) (removal, error) {
+func (c *change) remove(snap *view, bucket uint64, key string) error {
 	s, err := c.stack(snap, bucket, key)
 	if err != nil {
-		return removal{}, err
+		return err
 	}
 	marker, err := s.remove()
 	if err != nil {
-		return removal{}, err
+		return err
 	}
-	return removalBy(marker), s.finish(marker)
+	return s.finish(marker)
 }
 
 // remove erases the top, or returns the delete marker that is to be pushed.

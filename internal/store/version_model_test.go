@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/oisproject/ois/internal/fault"
+	"github.com/oisproject/ois/internal/job"
 	"github.com/oisproject/ois/internal/op"
 	"github.com/oisproject/ois/internal/store"
 	"github.com/oisproject/ois/internal/vfs"
@@ -53,6 +54,7 @@ func newVersionModel(t *testing.T, seed uint64) *versionModel {
 	m.keys = []string{"a", "a\x00", "a\x00b", "a/b", "a/c", "b", "b/\x01", "é"}
 	m.store = open(t, m.fs)
 	m.bucket = makeBucket(t, m.store, "test-bucket")
+	setLifecycle(t, m.bucket, eraseOlder("", 1))
 	return m
 }
 
@@ -453,7 +455,7 @@ func (m *versionModel) checkRest() {
 		for i, v := range s {
 			count, size = count+1, size+int64(len(v.content))
 			if i < len(s)-1 {
-				older[key+" "+v.name()] = true
+				older[fmt.Sprintf("%q, version %s", key, v.name())] = true
 			}
 		}
 		if m.live(key) != nil {
@@ -469,16 +471,14 @@ func (m *versionModel) checkRest() {
 	if got := listAll(m.t, m.bucket, "", "", "", 3); !slices.Equal(got, objects) {
 		m.t.Fatalf("objects are %q; want %q", got, objects)
 	}
-	for from, more := []byte(nil), true; more; more = from != nil {
-		var list []store.Noncurrent
-		list, from, err = m.bucket.NoncurrentVersions(m.t.Context(), "", from, 3)
-		m.no(err)
-		for _, v := range list {
-			if !older[v.Key+" "+v.VersionID] {
-				m.t.Fatalf("%q %s is not current; want it to be", v.Key, v.VersionID)
-			}
-			delete(older, v.Key+" "+v.VersionID)
+	var dry job.Result
+	m.no(m.store.RunLifecycle(m.t.Context(), job.Task{AsOf: days(10), DryRun: true}, &dry))
+	for _, note := range dry.Notes {
+		what, _, _ := strings.Cut(strings.TrimPrefix(note, "erased test-bucket/"), ", not current since ")
+		if !older[what] {
+			m.t.Fatalf("%s: %q; want it to be current", what, note)
 		}
+		delete(older, what)
 	}
 	if len(older) > 0 {
 		m.t.Fatalf("not listed as not current: %v", older)

@@ -289,65 +289,6 @@ func TestListingGoesOnWhereItWas(t *testing.T) {
 	}
 }
 
-// TestOlderVersionsExpire erases some, and moves others to another class, as lifecycles do.
-func TestOlderVersionsExpire(t *testing.T) {
-	now := time.UnixMilli(1709626530000)
-	fsys := vfs.NewMem()
-	p := &patient{t: t, fs: fsys}
-	s := p.open(store.Options{Now: func() time.Time { return now }})
-	defer p.close(s)
-	b := versioned(t, s, makeBucket(t, s, "test-bucket"), "ENABLED")
-	first := putVersion(t, b, "k", "1")
-	now = now.Add(time.Hour)
-	second := putVersion(t, b, "k", "22")
-	now = now.Add(time.Hour)
-	third := putVersion(t, b, "k", "333")
-	putVersion(t, b, "l", "4")
-	list, next, err := b.NoncurrentVersions(t.Context(), "", nil, 10)
-	if err != nil || len(list) != 2 || next != nil {
-		t.Fatalf("older versions are %+v, %q, %v; want 2", list, next, err)
-	}
-	if v := list[0]; v.VersionID != second || !v.Since.Equal(now) || v.Size != 2 || v.StorageClass != "STANDARD" {
-		t.Errorf("the newest of them is %+v; want it to have been replaced at %v", v, now)
-	}
-	if v := list[1]; v.VersionID != first || !v.Since.Equal(now.Add(-time.Hour)) {
-		t.Errorf("the oldest of them is %+v; want it to have been replaced an hour before", v)
-	}
-	if err := b.TransitionNoncurrent(t.Context(), &list[0], "STANDARD_IA"); err != nil {
-		t.Fatal(err)
-	}
-	if err := b.EraseNoncurrent(t.Context(), &list[0]); err != nil { // it has changed since
-		t.Fatal(err)
-	}
-	if err := b.EraseNoncurrent(t.Context(), &list[1]); err != nil {
-		t.Fatal(err)
-	}
-	wantVersions(t, b, "k "+third+" *", "k "+second, "l "+versionOf(t, b, "l")+" *")
-	info, err := b.StatVersion(t.Context(), "k", second)
-	if err != nil || info.StorageClass != "STANDARD_IA" || !info.LastModified.Equal(now.Add(-time.Hour)) {
-		t.Errorf("the version is %+v, %v; want it in STANDARD_IA, and as old as before", info, err)
-	}
-	list, _, err = b.NoncurrentVersions(t.Context(), "k", nil, 10)
-	if err != nil || len(list) != 1 {
-		t.Fatalf("older versions are %+v, %v; want 1", list, err)
-	}
-	erase(t, b, third) // makes it current
-	if err := b.EraseNoncurrent(t.Context(), &list[0]); err != nil {
-		t.Fatal(err)
-	}
-	wantObject(t, b, "k", "22")
-	checkClean(t, s)
-}
-
-func versionOf(t *testing.T, b *store.Bucket, key string) string {
-	t.Helper()
-	info, err := b.Stat(t.Context(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return info.VersionID
-}
-
 func TestMoveTakesNoOlderVersion(t *testing.T) {
 	s, b := newBucket(t)
 	b = versioned(t, s, b, "ENABLED")
@@ -484,6 +425,14 @@ var historic = map[string]ailment{
 		problem:  "and what is current ",
 		repaired: []string{"counter "},
 		left:     "and what is current ",
+	},
+	"two versions called null": {
+		harm: func(p *patient) {
+			r := p.object("k")
+			p.set(string(r.Key), strings.Replace(string(r.Val), ")\x18application/", "\x18\x01)\x18application/", 1))
+		},
+		problem: "is called null, and what is current, too",
+		left:    "is called null, and what is current, too",
 	},
 	"version of no bucket": {
 		harm:     func(p *patient) { p.set("v"+strings.Repeat("\xee", 8)+"k\x00\x00"+strings.Repeat("\x11", 8), "\x01") },
@@ -695,3 +644,94 @@ func TestVersioningCostsNothingWhereItIsNot(t *testing.T) {
 }
 
 func none() *op.DeleteObjectInput { return &op.DeleteObjectInput{Key: "none"} }
+
+// TestListingGoesOnBehindADamagedVersion: a row that says another number than its place must not hold a listing for ever, neither in one page
+// nor from page to page.
+func TestListingGoesOnBehindADamagedVersion(t *testing.T) {
+	p := newHistory(t)
+	p.engines()
+	r := p.older("k")[0]
+	prefix, age := string(r.Key[:len(r.Key)-8]), binary.BigEndian.Uint64(r.Key[len(r.Key)-8:])
+	p.drop(r.Key)
+	p.set(prefix+string(binary.BigEndian.AppendUint64(nil, age+1)), string(r.Val))
+	s := p.open(store.Options{Still: true})
+	defer p.close(s)
+	b, err := s.Bucket(t.Context(), "old-bucket")
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := &op.ListObjectVersionsInput{Prefix: "k", Limit: 1}
+	for n := 1; ; n++ {
+		out, err := b.ListObjectVersions(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !out.HasMore {
+			if n != 3 {
+				t.Errorf("there are %d pages of one version; want 3", n)
+			}
+			return
+		}
+		if n == 3 {
+			t.Fatal("there is always a page more")
+		}
+		in.KeyMarker, in.VersionIDMarker = out.NextKeyMarker, out.NextVersionIDMarker
+	}
+}
+
+// TestMoveThatMeetsAChangeOfTheStateOfItsSource: what is left behind follows the state at the moment of the move.
+func TestMoveThatMeetsAChangeOfTheStateOfItsSource(t *testing.T) {
+	s, i, _ := openInterrupted(t)
+	from := versioned(t, s, makeBucket(t, s, "from-bucket"), "ENABLED")
+	to := makeBucket(t, s, "to-bucket")
+	id := putVersion(t, from, "k", "x")
+	o, err := from.Object(t.Context(), "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	i.before(func(*meta.Change) bool { return true }, func() { versioned(t, s, from, "SUSPENDED") })
+	if _, err := to.MoveObject(t.Context(), o, &op.MoveObjectInput{Key: "k"}); err != nil {
+		t.Fatal(err)
+	}
+	wantVersions(t, from, "k null * -", "k "+id)
+	checkClean(t, s)
+}
+
+func TestFetchTellsItsVersion(t *testing.T) {
+	s, b := newBucket(t)
+	b = versioned(t, s, b, "ENABLED")
+	out, err := b.FetchObject(t.Context(), &op.FetchObjectInput{Key: "k"}, origin("x", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantVersions(t, b, "k "+out.VersionID+" *")
+}
+
+// TestCopyOfAsManyAppendsAsThereMayBe: what could be appended to must not become too much for the one change of a copy, nor of a
+// move in a bucket with versioning.
+func TestCopyOfAsManyAppendsAsThereMayBe(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	s, b := newBucket(t)
+	b = versioned(t, s, b, "SUSPENDED")
+	var err error
+	n := int64(-1)
+	for ; err == nil; n++ {
+		_, err = b.AppendObject(t.Context(), &op.AppendObjectInput{Key: "k", Position: n + 1, Body: strings.NewReader("x"), ContentLength: 1})
+	}
+	wantCode(t, err, fault.InvalidObjectState)
+	o := object(t, b, "k")
+	if o.Info().Size != n || n < 65_000 {
+		t.Errorf("%d of %d appends are there; want all, and at least 65000", o.Info().Size, n)
+	}
+	putVersion(t, b, "copy", "is replaced")
+	putVersion(t, b, "move", "is replaced")
+	if _, err := b.CopyObject(t.Context(), o, &op.CopyObjectInput{Key: "copy"}); err != nil {
+		t.Errorf("copy: %v", err)
+	}
+	if _, err := b.MoveObject(t.Context(), o, &op.MoveObjectInput{Key: "move"}); err != nil {
+		t.Errorf("move: %v", err)
+	}
+}

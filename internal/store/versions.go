@@ -183,7 +183,11 @@ func (p *versionPage) merge(objects, others *cursor, visit func(key string, o *o
 			c.next()
 			continue
 		}
-		if p.inside && c.key == p.marker && o.number >= p.below {
+		number := o.number
+		if c == others && c.number != math.MaxUint64 {
+			number = c.number // also of a row that is damaged: the walk goes on behind its place
+		}
+		if p.inside && c.key == p.marker && number >= p.below {
 			if others.key == p.marker {
 				others.skip(append(versionKey(p.bucket, p.marker, p.below), 0))
 			}
@@ -203,7 +207,7 @@ func (p *versionPage) merge(objects, others *cursor, visit func(key string, o *o
 			others.skip(successor(others.start(cp)))
 			continue
 		}
-		p.last, p.lastVersion = c.key, versionMarker(o.number)
+		p.last, p.lastVersion = c.key, versionMarker(number)
 		visit(c.key, &o, c == objects || c.number == math.MaxUint64)
 		c.next()
 	}

@@ -42,7 +42,7 @@ func WriteError(w http.ResponseWriter, method, requestID string, err error) {
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	status := fault.CodeOf(err).Status()
-	askLater(h, status)
+	AskLater(h, status)
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // a client that is gone needs no answer
 }

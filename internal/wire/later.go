@@ -6,8 +6,8 @@ import "net/http"
 // it waits for may take longer: clients wait longer each time.
 const RetryAfter = "1"
 
-// askLater tells when to come again, where a status says that it helps.
-func askLater(h http.Header, status int) {
+// AskLater tells when to come again, where a status says that it helps.
+func AskLater(h http.Header, status int) {
 	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
 		if h.Get("Retry-After") == "" {
 			h.Set("Retry-After", RetryAfter)

@@ -19,7 +19,9 @@ func WritePage(w http.ResponseWriter, method, requestID string, err error) {
 	body := errorPage(requestID, err)
 	h.Set("Content-Type", HTMLType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(fault.CodeOf(err).Status())
+	status := fault.CodeOf(err).Status()
+	AskLater(h, status)
+	w.WriteHeader(status)
 	if method != http.MethodHead {
 		_, _ = w.Write(body) // a client that is gone needs no answer
 	}

@@ -1120,8 +1120,10 @@ func (out *DeleteBucketExternalMirrorOutput) read(res *Response) error {
 
 // PutBucketLogging has access logs written.
 //
-// Has a line per request written to log objects in another bucket, which must be active,
-// in the same zone and the caller's own. There is an object per hour, or more above 1 GB.
+// Has a line per request written to log objects in a bucket, which must be active, in the
+// same zone and of the same owner. There is an object per hour, or more, written some
+// minutes after the hour. Its key is the prefix, the name of the bucket, and
+// "-YYYY-MM-DD-HH-NUMBER.log". Hours are UTC.
 func (c *Client) PutBucketLogging(ctx context.Context, in *PutBucketLoggingInput) (*PutBucketLoggingOutput, error) {
 	req, err := in.request()
 	if err != nil {
@@ -1334,9 +1336,14 @@ func (out *DeleteBucketCNAMEOutput) read(res *Response) error {
 // PutBucketLifecycle sets the lifecycle rules.
 //
 // Sets up to 100 rules that delete objects, move them to another storage class or abort
-// unfinished uploads as they age. A new rule takes effect after 24 hours. Two rules must
-// not do the same to the same prefix, and a rule that deletes must leave time for one that
-// moves.
+// unfinished uploads as they age. A rule that is new or changed takes effect after 24
+// hours; one that stays what it was, by id and content, keeps its state and age. Two rules
+// must not do the same to the same prefix, and a rule that deletes must leave time for one
+// that moves.
+//
+// With versioning, what an expiration deletes stays as an older version under a delete
+// marker. Older versions, and delete markers that are not current, are erased by a
+// noncurrent_version_expiration, so many days after they ceased to be current.
 func (c *Client) PutBucketLifecycle(ctx context.Context, in *PutBucketLifecycleInput) (*PutBucketLifecycleOutput, error) {
 	req, err := in.request()
 	if err != nil {

@@ -2000,7 +2000,7 @@ type LifecycleRule struct {
 type LifecycleTransition struct {
 	// Age in days.
 	Days int64 `json:"days"`
-	// The new storage class, which is STANDARD_IA in practice.
+	// The new storage class. There is none but this to move to.
 	StorageClass string `json:"storage_class"`
 }
 
