@@ -28,6 +28,7 @@ import (
 
 	"github.com/oisproject/ois/internal/datadir"
 	"github.com/oisproject/ois/internal/egress"
+	"github.com/oisproject/ois/internal/notify"
 	"github.com/oisproject/ois/internal/server"
 	"github.com/oisproject/ois/internal/vfs"
 	ois "github.com/oisproject/ois/sdk/go"
@@ -61,6 +62,7 @@ type Server struct {
 	dir    *datadir.Dir
 	api    *server.Server
 	served chan error
+	rest   func() // ends what works beside the requests
 	root   *ois.Client
 
 	mu      sync.Mutex
@@ -142,10 +144,11 @@ func (s *Server) serve(ctx context.Context, fsys vfs.FS, dir string, log *slog.L
 	if len(zones) == 0 {
 		zones = []string{"jn1a"}
 	}
+	others := egress.New(egress.Options{AllowPrivate: true}) // the origins of tests are on this machine
 	s.api, err = server.New(server.Config{
 		Store: s.dir.Store, Keys: datadir.Keys{Root: key, Store: s.dir.Store},
 		Zones: zones, Domain: o.Domain, AccessLog: s.dir.AccessLog, Logger: log,
-		Egress: egress.New(egress.Options{AllowPrivate: true}), // the origins of tests are on this machine
+		Egress: others,
 	})
 	if err != nil {
 		return err
@@ -157,6 +160,11 @@ func (s *Server) serve(ctx context.Context, fsys vfs.FS, dir string, log *slog.L
 	s.Endpoint = "http://" + l.Addr().String()
 	go func() { s.served <- s.api.Serve(l) }()
 	s.dir.Jobs.Start()
+	n := notify.New(notify.Config{Store: s.dir.Store, Poster: others, Image: s.api.NotifiedImage, Logger: log})
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	go func() { defer close(ended); n.Run(background) }()
+	s.rest = func() { stop(); <-ended }
 	return nil
 }
 
@@ -172,7 +180,9 @@ func (s *Server) stop() {
 	if err := s.api.Shutdown(ctx); err != nil {
 		s.t.Errorf("oistest: requests are still under way %v after the test, is a body not closed? %v", patience, err)
 	}
-	if err := errors.Join(<-s.served, s.dir.Close()); err != nil {
+	served := <-s.served
+	s.rest()
+	if err := errors.Join(served, s.dir.Close()); err != nil {
 		s.t.Errorf("oistest: stop server: %v", err)
 	}
 }

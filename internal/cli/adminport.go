@@ -30,6 +30,10 @@ func (r *running) figures() *metrics.Registry {
 	reg := metrics.New()
 	reg.Add(r.api.Tell)
 	reg.Add(r.dir.Tell)
+	reg.Add(r.notifier.Tell)
+	if r.replicator != nil {
+		reg.Add(r.replicator.Tell)
+	}
 	return reg
 }
 

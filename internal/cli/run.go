@@ -14,6 +14,8 @@ import (
 	"github.com/oisproject/ois/internal/admin"
 	"github.com/oisproject/ois/internal/datadir"
 	"github.com/oisproject/ois/internal/egress"
+	"github.com/oisproject/ois/internal/notify"
+	"github.com/oisproject/ois/internal/replicate"
 	"github.com/oisproject/ois/internal/seal"
 	"github.com/oisproject/ois/internal/server"
 	"github.com/oisproject/ois/internal/store"
@@ -31,6 +33,8 @@ type runConfig struct {
 	verifyCNAME bool           // domains are bound only to the bucket that they lead to
 	minFree     int64          // as in datadir.Options
 	scrubRate   int64          // likewise
+	peers       []replicate.Peer
+	peerSecret  string         // that they share with this server
 	egress      egress.Options // of requests to other servers
 	imageFont   []byte         // for watermarks, if there is one
 	certificate *certificate   // nil means plain HTTP
@@ -81,6 +85,12 @@ type running struct {
 
 	adminAddress net.Addr // nil without such a port
 
+	notifier   *notify.Notifier
+	replicator *replicate.Replicator // nil without other zones
+
+	background context.CancelFunc // ends what works beside the requests
+	worked     sync.WaitGroup     // what that is
+
 	failed chan error // receives what ends the server although nobody asked for it
 	served sync.WaitGroup
 }
@@ -115,14 +125,19 @@ func (r *running) open(ctx context.Context, c runConfig) (err error) {
 	if err != nil {
 		return err
 	}
+	if len(c.peers) > 0 {
+		r.replicator = replicate.New(replicate.Config{Store: r.dir.Store, Peers: c.peers, Secret: c.peerSecret, Logger: c.log})
+	}
+	others := egress.New(c.egress)
 	r.key, err = r.dir.RootKey(c.getenv)
 	if err == nil {
 		config := server.Config{
+			Replicator: r.replicator, PeerSecret: c.peerSecret,
 			Store: r.dir.Store, Keys: datadir.Keys{Root: r.key, Store: r.dir.Store},
 			Zones: c.zones, Domain: c.domain, TrustedProxies: c.proxies, Logger: c.log, MaxConnections: c.maxConnections,
 			AccessLog: r.dir.AccessLog, BucketLease: c.bucketLease, BucketRate: c.bucketRate,
 			Resolver:  resolver(c.verifyCNAME),
-			Egress:    egress.New(c.egress),
+			Egress:    others,
 			ImageFont: c.imageFont,
 		}
 		if c.certificate != nil {
@@ -132,6 +147,13 @@ func (r *running) open(ctx context.Context, c runConfig) (err error) {
 	}
 	if err != nil {
 		return errors.Join(err, r.dir.Close())
+	}
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	r.background = stop
+	r.notifier = notify.New(notify.Config{Store: r.dir.Store, Poster: others, Image: r.api.NotifiedImage, Logger: c.log})
+	r.worked.Go(func() { r.notifier.Run(background) })
+	if r.replicator != nil {
+		r.worked.Go(func() { r.replicator.Run(background) })
 	}
 	return nil
 }
@@ -203,5 +225,7 @@ func (r *running) stop(ctx context.Context) error {
 		err = errors.Join(err, s.Shutdown(ctx))
 	}
 	r.served.Wait()
+	r.background()
+	r.worked.Wait()
 	return errors.Join(err, r.dir.Close())
 }

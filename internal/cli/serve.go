@@ -25,6 +25,8 @@ type serveFlags struct {
 	runConfig
 	logFormat, logLevel string
 	trusted             []string
+	peerList            []string
+	peerKeyFile         string
 	minFreeSize         string
 	scrubRateSize       string
 	imageFontFile       string
@@ -89,6 +91,8 @@ finish. A second signal ends it at once, and no acknowledged write is lost eithe
 	flags.StringArrayVar(&f.zones, "zone", []string{"jn1a"}, "`ID` of a zone; may be repeated, the first is the default zone")
 	flags.StringVar(&f.domain, "domain", "localhost", "base `DOMAIN` of the addresses ZONE.DOMAIN and BUCKET.ZONE.DOMAIN")
 	flags.StringArrayVar(&f.trusted, "trusted-proxy", nil, "`ADDRESS` or network of a proxy that is believed when it says who sends a request; may be repeated")
+	flags.StringArrayVar(&f.peerList, "peer", nil, "`ZONE=URL` of a server of another zone, to replicate to, such as sh1a=https://sh1a.example.com; may be repeated")
+	flags.StringVar(&f.peerKeyFile, "peer-key-file", "", "`FILE` with the secret that this server shares with its peers, one line of 32 characters or more")
 	flags.BoolVar(&f.verifyCNAME, "verify-cname", false, "bind a domain to a bucket only if its CNAME record leads to BUCKET.ZONE.DOMAIN")
 	flags.StringVar(&f.minFreeSize, "min-free", "", "`SIZE` that stays free on the disk, such as 512MiB")
 	flags.StringVar(&f.scrubRateSize, "scrub-rate", "10MiB", "`SIZE` of what is read again each second to find damage; 0 turns this off")
@@ -211,6 +215,9 @@ func (f *serveFlags) check(ctx context.Context) error {
 		return err
 	}
 	if err := f.parseScrubRate(); err != nil {
+		return err
+	}
+	if err := f.parsePeers(); err != nil {
 		return err
 	}
 	if err := f.loadFont(); err != nil {

@@ -4,6 +4,7 @@ package glob
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // A Glob is a pattern, kept as what lies between its stars. To match takes no longer than to look for each of those once, whatever
@@ -45,4 +46,31 @@ func (g Glob) Match(s string) bool {
 // MatchAny reports whether one of the patterns is like s.
 func MatchAny(list []Glob, s string) bool {
 	return slices.ContainsFunc(list, func(g Glob) bool { return g.Match(s) })
+}
+
+// Like reports whether a pattern is like all of s, where "*" stands for any text and "?" for any one character. It takes no longer than
+// to compare each byte of the pattern with each of s.
+func Like(pattern, s string) bool {
+	star, retry := -1, 0 // where the last star stands, and what follows the text it stands for
+	p, i := 0, 0
+	for i < len(s) {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, retry = p, i
+			p++
+		case p < len(pattern) && pattern[p] == '?':
+			_, n := utf8.DecodeRuneInString(s[i:])
+			i += n
+			p++
+		case p < len(pattern) && pattern[p] == s[i]:
+			p++
+			i++
+		case star >= 0:
+			retry++
+			p, i = star+1, retry
+		default:
+			return false
+		}
+	}
+	return strings.Trim(pattern[p:], "*") == ""
 }

@@ -70,3 +70,35 @@ func FuzzMatch(f *testing.F) {
 		}
 	})
 }
+
+func TestLike(t *testing.T) {
+	for _, test := range []struct {
+		pattern, text string
+		want          bool
+	}{
+		{"", "", true},
+		{"", "a", false},
+		{"*", "", true},
+		{"?", "", false},
+		{"?", "文", true},
+		{"??", "文", false},
+		{"*.jp?g", "a/b.jpeg", true},
+		{"*.jp?g", "a/b.jpg", false},
+		{"img/*/?.png", "img/a/b/c.png", true},
+		{"img/*/?.png", "img/a/b/cd.png", false},
+		{"a*b*c", "a-b-b-c", true},
+		{"a*b*c", "a-c-b", false},
+		{"*?", "", false},
+		{"*?*", "x", true},
+		{"[a]", "a", false},
+		{"**a", "ba", true},
+	} {
+		if got := Like(test.pattern, test.text); got != test.want {
+			t.Errorf("Like(%q, %q) = %t; want %t", test.pattern, test.text, got, test.want)
+		}
+	}
+	// What would take for ever if each star tried all that each other could be.
+	if Like(strings.Repeat("*a", 500)+"b", strings.Repeat("a", 1000)) {
+		t.Error("a pattern is like a text that ends otherwise")
+	}
+}

@@ -79,6 +79,15 @@ type Result struct {
 	Data []byte
 }
 
+// Size returns how many pixels wide and high the image is, zero for what is none or has no size.
+func (r *Result) Size() (width, height int) {
+	f, err := readFacts(r.Data)
+	if err != nil {
+		return 0, 0
+	}
+	return f.w, f.h
+}
+
 // A Saved is a result that is to be stored.
 type Saved struct {
 	Target

@@ -979,8 +979,8 @@ func TestDecodersStop(t *testing.T) {
 
 // TestPanicOfADecoderIsAnError lets something in the middle of a pipeline panic.
 func TestPanicOfADecoderIsAnError(t *testing.T) {
-	o := Options{Fetch: func(context.Context, string, int64) ([]byte, error) { panic("a bug") }}
-	_, err := try(t, o, pngOf(t, corners(4, 4)), "watermark_image:u_"+b64("http://example.com/"))
+	src := Source{Open: func(context.Context) (io.ReadCloser, error) { panic("a bug") }}
+	_, err := processor(t, Options{}).Process(t.Context(), src, parsed(t, "info"))
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok || f.Code != fault.InvalidArgument || strings.Contains(f.Message, "bug") || !strings.Contains(err.Error(), "a bug") {
 		t.Errorf("got %v", err)

@@ -34,6 +34,9 @@ func (x *exchange) authorize() (err error) {
 			return err
 		}
 	}
+	if err := x.ownsReplica(); err != nil {
+		return err
+	}
 	if len(info.SourceAuth) > 0 {
 		if x.source, err = x.findSource(info.Selector); err != nil {
 			return err

@@ -15,6 +15,7 @@ import (
 	"github.com/oisproject/ois/internal/access"
 	"github.com/oisproject/ois/internal/fault"
 	"github.com/oisproject/ois/internal/op"
+	"github.com/oisproject/ois/internal/replicate"
 	"github.com/oisproject/ois/internal/store"
 	"github.com/oisproject/ois/internal/wire"
 	"github.com/oisproject/ois/sdk/go/signature"
@@ -38,9 +39,10 @@ type exchange struct {
 	site           bool // and shows it as a website
 	operation      op.ID
 	caller         access.Caller
-	bucket         *store.Bucket // nil where there is none
-	source         *source       // of a copy or move
 	logsTo         logsTo
+	bucket         *store.Bucket  // nil where there is none
+	source         *source        // of a copy or move
+	replica        *store.Replica // of a request of another zone
 
 	form   *op.PostObjectInput // nil but for PostObject
 	backTo *wire.Redirect      // where the form sends the browser, nil if nowhere
@@ -96,15 +98,11 @@ func (x *exchange) serve() error {
 	if err := x.authorize(); err != nil {
 		return err
 	}
-	run := table[x.operation]
-	if run == nil {
-		return fault.Newf(fault.NotImplemented, "%s is not implemented yet", x.operation)
-	}
 	if err := x.checkFeatures(); err != nil {
 		return err
 	}
 	x.findLog() // before the request changes where that is
-	return run(x)
+	return table[x.operation](x)
 }
 
 // locate finds out what the request line and the host select.
@@ -134,6 +132,9 @@ func (x *exchange) authenticate() (err error) {
 		m.Bucket = x.address.Bucket
 	}
 	x.caller, err = x.auth.Authenticate(x.r.Context(), m)
+	if err == nil && x.caller.AccessKeyID == replicate.AccessKeyID {
+		return x.actForOwner()
+	}
 	if x.address.Level() == op.LevelService && fault.CodeOf(err) == fault.SignatureNotMatched {
 		return x.authenticateLabel(m, err)
 	}
@@ -161,7 +162,15 @@ func (x *exchange) authenticateLabel(m signature.Message, err error) error {
 	return nil
 }
 
-func (x *exchange) context() context.Context { return x.r.Context() }
+// context returns the context of the request, with what a bucket that tells of its changes is to tell.
+func (x *exchange) context() context.Context {
+	ctx := x.r.Context()
+	if x.replica != nil || x.bucket != nil && x.bucket.Tells() || x.source != nil && x.source.bucket.Tells() {
+		o := &store.Cause{User: x.caller.UserID, Request: x.id[0], Replica: x.replica}
+		ctx = store.WithCause(ctx, o)
+	}
+	return ctx
+}
 
 // fail answers with an error. If an answer has begun it cannot be taken back: the
 // connection is cut, so that the client does not take a part for the whole.

@@ -26,6 +26,7 @@ import (
 	"github.com/oisproject/ois/internal/egress"
 	"github.com/oisproject/ois/internal/fault"
 	"github.com/oisproject/ois/internal/imaging"
+	"github.com/oisproject/ois/internal/replicate"
 	"github.com/oisproject/ois/internal/store"
 	"github.com/oisproject/ois/internal/wire"
 )
@@ -52,6 +53,10 @@ type Config struct {
 
 	// Product is the Server header; empty means QingStor, which is what clients expect.
 	Product string
+
+	// Replicator sends objects to other zones, which share PeerSecret with this server; nil and empty where there are none.
+	Replicator *replicate.Replicator
+	PeerSecret string
 
 	// TrustedProxies are the peers that are believed when they say who sent a
 	// request and how, by X-Forwarded-For and X-Forwarded-Proto.
@@ -98,6 +103,7 @@ type Server struct {
 	images  *imaging.Processor
 	leaving atomic.Bool
 
+	replicator  *replicate.Replicator
 	resolver    Resolver // nil asks nobody
 	policies    policies
 	egress      *egress.Client
@@ -121,7 +127,7 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{
 		store: c.Store, hosts: hosts, proxies: c.TrustedProxies, log: c.Logger, product: []string{c.Product},
-		images: c.Images, resolver: c.Resolver,
+		images: c.Images, resolver: c.Resolver, replicator: c.Replicator,
 	}
 	if c.Product == "" {
 		s.product[0] = "QingStor"
@@ -136,6 +142,9 @@ func New(c Config) (*Server, error) {
 		c.Now = time.Now
 	}
 	s.access = c.AccessLog
+	if c.PeerSecret != "" {
+		c.Keys = peerKeys{c.Keys, c.PeerSecret}
+	}
 	if c.Egress == nil {
 		c.Egress = egress.New(egress.Options{})
 	}

@@ -324,3 +324,6 @@ func (f *fixture) object(target, body string) {
 	f.t.Helper()
 	f.ask(f.key, "PUT", target, body).want(http.StatusCreated)
 }
+
+// keyOf returns the signing key of a key pair.
+func (f *fixture) keyOf(id, secret string) *signature.Key { return signature.NewKey(id, secret) }

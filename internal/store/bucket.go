@@ -96,7 +96,12 @@ func (b *Bucket) write(ctx context.Context, decide func(*view) (*meta.Change, er
 			if err != nil {
 				return nil, err
 			}
-			return decide(&view{Snapshot: snap, store: b.store, live: live})
+			v := &view{Snapshot: snap, store: b.store, live: live}
+			c, err := decide(v)
+			if c == nil || err != nil {
+				return nil, err
+			}
+			return c, b.tell(ctx, v, c)
 		})
 		if !errors.Is(err, errSettling) {
 			return err

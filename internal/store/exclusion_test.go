@@ -35,10 +35,9 @@ func TestVersioningAndReplicationExcludeEachOther(t *testing.T) {
 		}
 		return b
 	}
-	if err := look().row.checkUnversioned("replication"); err != nil {
-		t.Errorf("without versioning: %v; want replication allowed", err)
-	}
-	if err := look().putSetting(t.Context(), settingReplication, map[string]string{}); err != nil {
+	old := look()
+	rules := &op.PutBucketReplicationInput{Rules: []op.ReplicationRule{{ID: "r"}}}
+	if _, err := look().PutBucketReplication(t.Context(), rules); err != nil {
 		t.Fatal(err)
 	}
 	for _, status := range []string{"ENABLED", "SUSPENDED"} {
@@ -53,7 +52,9 @@ func TestVersioningAndReplicationExcludeEachOther(t *testing.T) {
 	if _, err := look().PutBucketVersioning(t.Context(), &op.PutBucketVersioningInput{VersioningStatus: "ENABLED"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := look().row.checkUnversioned("replication"); err == nil || fault.CodeOf(err) != fault.InvalidRequest {
-		t.Errorf("with versioning: %v; want replication refused", err)
+	for what, b := range map[string]*Bucket{"with versioning": look(), "with versioning that came since the bucket was looked up": old} {
+		if _, err := b.PutBucketReplication(t.Context(), rules); err == nil || fault.CodeOf(err) != fault.InvalidRequest {
+			t.Errorf("%s: %v; want replication refused", what, err)
+		}
 	}
 }

@@ -30,6 +30,8 @@ func (c *checker) singles(ctx context.Context) error {
 		{kindScrub, c.scrub},
 		{kindSetting, c.setting},
 		{kindJob, c.job},
+		{kindEvent, c.event},
+		{kindReplica, c.replica},
 		{kindDomain, c.domain},
 		{kindSeal, c.seal},
 	} {
@@ -56,7 +58,7 @@ func (c *checker) expected() int {
 // kinds are all kinds of rows.
 var kinds = []byte{
 	kindBucket, kindLive, kindObject, kindVersion, kindUpload, kindData, kindPart, kindRef, kindGarbage, kindCounter, kindEpoch, kindUser,
-	kindKey, kindScrub, kindSetting, kindJob, kindDomain, kindSeal,
+	kindKey, kindScrub, kindSetting, kindJob, kindDomain, kindSeal, kindEvent, kindReplica,
 }
 
 // strangers finds rows of no kind.
@@ -97,6 +99,24 @@ func (c *checker) job(r meta.Row) error {
 		return err
 	}
 	return nil
+}
+
+// event checks what is to be told. Its bucket, and its rule, may be gone: then it is dropped when its turn comes.
+func (c *checker) event(r meta.Row) error {
+	if _, err := splitEventKey(r.Key); err != nil {
+		return err
+	}
+	_, err := decodeEvent(r.Val)
+	return err
+}
+
+// replica checks what is to be copied; its bucket may be gone, too.
+func (c *checker) replica(r meta.Row) error {
+	if _, err := bucketOf(r.Key); err != nil {
+		return err
+	}
+	_, err := decodeReplica(r.Val)
+	return err
 }
 
 func (c *checker) key(r meta.Row) error {
@@ -158,6 +178,9 @@ func (c *checker) settings(r meta.Row, b bucketRow) error {
 		var fix change
 		fix.still(bytes.Clone(r.Key), r.Rev)
 		fix.set(bytes.Clone(r.Key), lost.encode())
+		if name := string(r.Key[1:]); !b.closing {
+			fix.set(liveKey(b.id), lost.live(name))
+		}
 		c.repairable(fix, fmt.Sprintf("noted that settings of bucket %s are lost; set them again", r.Key[1:]))
 	}
 	return errors.Join(errs...)

@@ -254,6 +254,7 @@ func (b *Bucket) CompleteMultipartUpload(ctx context.Context, in *op.CompleteMul
 		a.unchanged(key, at, true)
 		a.drop(key)
 		row = a.object
+		causeOf(ctx).Replica.keep(&row)
 		if err := a.replace(snap, b.row.id, in.Key, &row); err != nil {
 			return nil, err
 		}

@@ -282,7 +282,10 @@ func (b *Bucket) putObject(ctx context.Context, in *op.PutObjectInput, demands .
 	if err != nil {
 		return nil, err
 	}
-	defer body.release()
+	defer func() { body.release() }()
+	if body, err = b.store.apart(ctx, body); err != nil {
+		return nil, err
+	}
 	row := objectRow{
 		ref: b.store.newRef(), size: body.size, etag: body.md5, class: class, headers: h,
 		extents: body.extents(), inline: len(body.inline) > 0, seal: newSeal(key, body),
@@ -306,6 +309,7 @@ func (b *Bucket) publish(ctx context.Context, key string, row *objectRow, data [
 			return nil, err
 		}
 		row.modified = b.store.now()
+		causeOf(ctx).Replica.keep(row)
 		c.refer(row.ref, row.extents)
 		if row.inline {
 			c.set(dataKey(row.ref), data)

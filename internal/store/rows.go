@@ -39,6 +39,12 @@ func parseClass(s string) (storageClass, error) {
 	return 0, fault.Newf(fault.InvalidRequest, "storage class %q is unknown; allowed: %s", s, strings.Join(classNames[:], ", "))
 }
 
+// StorageClass returns a storage class as answers spell it; absent is STANDARD.
+func StorageClass(s string) (string, error) {
+	c, err := parseClass(s)
+	return c.String(), err
+}
+
 // An extent is a run of bytes of a blob.
 type extent struct {
 	blob   blob.ID

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -97,7 +98,8 @@ func settingOf(k []byte) (bucket uint64, s setting, err error) {
 	return bucket, setting(k[9]), nil
 }
 
-// change makes a change of the bucket's row, and of settings. alter alters the row, and adds what else is to be; it is called again
+// change makes a change of the bucket's row, and of settings. If writes have to know of it the live row is set, too, so that those which
+// were decided before do not happen. alter alters the row, and adds what else is to be; it is called again
 // if somebody was faster.
 func (b *Bucket) change(ctx context.Context, alter func(snap meta.Snapshot, row *bucketRow, c *change) error) error {
 	return b.write(ctx, func(snap *view) (*meta.Change, error) {
@@ -114,6 +116,9 @@ func (b *Bucket) change(ctx context.Context, alter func(snap meta.Snapshot, row 
 		c.guard(meta.Live, liveKey(b.row.id))
 		c.still(bucketKey(b.name), now.rev)
 		c.set(bucketKey(b.name), row.encode())
+		if live := row.live(b.name); !bytes.Equal(live, now.row.live(b.name)) {
+			c.set(liveKey(row.id), live)
+		}
 		return c.done(), nil
 	})
 }

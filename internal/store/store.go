@@ -90,6 +90,8 @@ type Store struct {
 	swept  sync.Mutex // held while the sweeper looks at garbage, or a step of fsck or scrub at a blob
 	holds  int        // calls of HoldSweeper that last; guarded by swept
 	wake   chan struct{}
+	told   chan struct{} // see Events
+	copied chan struct{} // see Replicas
 	stop   context.CancelFunc
 	worker sync.WaitGroup
 }
@@ -97,7 +99,11 @@ type Store struct {
 // Open starts a store on its engines: it takes a new epoch, finishes bucket deletions
 // that a crash interrupted, and starts the sweeper. The engines are closed by Close, or by Open if it fails.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	s := &Store{meta: o.Meta, blobs: o.Blobs, log: o.Logger, clock: o.Now, room: o.Room, still: o.Still, secrets: o.Secrets, withoutSecrets: o.WithoutSecrets, maxBuckets: o.MaxBuckets, wake: make(chan struct{}, 1)}
+	s := &Store{
+		meta: o.Meta, blobs: o.Blobs, log: o.Logger, clock: o.Now, room: o.Room, still: o.Still,
+		secrets: o.Secrets, withoutSecrets: o.WithoutSecrets, maxBuckets: o.MaxBuckets,
+		wake: make(chan struct{}, 1), told: make(chan struct{}, 1), copied: make(chan struct{}, 1),
+	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -257,6 +263,7 @@ func (s *Store) retry(ctx context.Context, decide func(meta.Snapshot) (*meta.Cha
 		switch {
 		case err == nil:
 			s.noticeGarbage(c)
+			s.noticeEvents(c)
 			return nil
 		case errors.Is(err, meta.ErrGuard):
 			if err := ctx.Err(); err != nil {

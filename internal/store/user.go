@@ -270,3 +270,23 @@ func walk(snap meta.Snapshot, prefix []byte, visit func(meta.Row) error) error {
 	})
 	return errors.Join(failed, err)
 }
+
+// UserName returns the name of a user.
+func (s *Store) UserName(ctx context.Context, id string) (name string, err error) {
+	err = s.view(ctx, func(snap meta.Snapshot) error {
+		name, err = userName(snap, id)
+		return err
+	})
+	return name, err
+}
+
+// UserNamed returns the id of the user of that name; ok is false if there is none.
+func (s *Store) UserNamed(ctx context.Context, name string) (id string, ok bool, err error) {
+	users, err := s.ListUsers(ctx)
+	for _, u := range users {
+		if u.Name == name {
+			return u.ID, true, err
+		}
+	}
+	return "", false, err
+}

@@ -43,8 +43,7 @@ func (s *scanner) versioning(v *versioning) {
 	*v = versioning(s.num)
 }
 
-// PutBucketVersioning enables or suspends versioning. The live row is set, too, so that writes that were decided before
-// do not happen.
+// PutBucketVersioning enables or suspends versioning.
 func (b *Bucket) PutBucketVersioning(ctx context.Context, in *op.PutBucketVersioningInput) (*op.PutBucketVersioningOutput, error) {
 	state := enabled
 	switch in.VersioningStatus {
@@ -57,12 +56,11 @@ func (b *Bucket) PutBucketVersioning(ctx context.Context, in *op.PutBucketVersio
 	if err := b.store.admit(); err != nil {
 		return nil, err
 	}
-	err := b.change(ctx, func(_ meta.Snapshot, row *bucketRow, c *change) error {
+	err := b.change(ctx, func(_ meta.Snapshot, row *bucketRow, _ *change) error {
 		if row.set.has(settingReplication) {
 			return fault.Newf(fault.InvalidRequest, "bucket %q has replication, which does not go together with versioning; delete the replication before", b.name)
 		}
 		row.versioning = state
-		c.set(liveKey(row.id), row.live(b.name))
 		return nil
 	})
 	if err != nil {
@@ -88,14 +86,22 @@ func (b *Bucket) GetBucketVersioning(ctx context.Context, _ *op.GetBucketVersion
 type liveRow struct {
 	rev        uint64
 	versioning versioning
+	tells      bool // others are to be told what happens to objects
 }
 
-// live returns the value of the live row: the name of the bucket and, once versioning was enabled, 00 and its state.
+// liveTells stands in the live row of a bucket with notifications or replication.
+const liveTells = 1 << 4
+
+// live returns the value of the live row: the name of the bucket and, unless they are zero, 00 and the state of versioning with liveTells.
 func (r *bucketRow) live(name string) []byte {
-	if r.versioning == unversioned {
+	state := byte(r.versioning)
+	if r.set.tells() {
+		state |= liveTells
+	}
+	if state == 0 {
 		return []byte(name)
 	}
-	return append([]byte(name), 0, byte(r.versioning))
+	return append([]byte(name), 0, state)
 }
 
 func decodeLive(row meta.Row) (liveRow, error) {
@@ -104,10 +110,10 @@ func decodeLive(row meta.Row) (liveRow, error) {
 	if !ok {
 		return l, nil
 	}
-	if len(state) != 1 || state[0] >= byte(versionings) {
-		return l, fmt.Errorf("live row %q: state of versioning %q is unknown", row.Key, state)
+	if len(state) != 1 || state[0]&^liveTells >= byte(versionings) {
+		return l, fmt.Errorf("live row %q: state %q is unknown", row.Key, state)
 	}
-	l.versioning = versioning(state[0])
+	l.versioning, l.tells = versioning(state[0]&^liveTells), state[0]&liveTells != 0
 	return l, nil
 }
 
