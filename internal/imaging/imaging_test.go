@@ -942,11 +942,11 @@ func TestResultsThatAreNotClosed(t *testing.T) {
 
 func TestTimeLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := Options{Fetch: func(ctx context.Context, _ string, _ int64) ([]byte, error) {
+		never := Source{Open: func(ctx context.Context) (io.ReadCloser, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
 		}}
-		_, err := try(t, o, pngOf(t, corners(4, 4)), "watermark_image:u_"+b64("http://example.com/"))
+		_, err := processor(t, Options{}).Process(t.Context(), never, parsed(t, "info"))
 		if fault.CodeOf(err) != fault.InvalidArgument || !strings.Contains(err.Error(), "longer than 30s") {
 			t.Errorf("got %v", err)
 		}
