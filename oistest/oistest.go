@@ -159,12 +159,12 @@ func (s *Server) serve(ctx context.Context, fsys vfs.FS, dir string, log *slog.L
 	}
 	s.Endpoint = "http://" + l.Addr().String()
 	go func() { s.served <- s.api.Serve(l) }()
+	s.dir.Jobs.Start()
 	n := notify.New(notify.Config{Store: s.dir.Store, Poster: others, Image: s.api.NotifiedImage, Logger: log})
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
 	go func() { defer close(ended); n.Run(background) }()
 	s.rest = func() { stop(); <-ended }
-	s.dir.Jobs.Start()
 	return nil
 }
 

@@ -942,11 +942,11 @@ func TestResultsThatAreNotClosed(t *testing.T) {
 
 func TestTimeLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := Options{Fetch: func(ctx context.Context, _ string, _ int64) ([]byte, error) {
+		never := Source{Open: func(ctx context.Context) (io.ReadCloser, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
 		}}
-		_, err := try(t, o, pngOf(t, corners(4, 4)), "watermark_image:u_"+b64("http://example.com/"))
+		_, err := processor(t, Options{}).Process(t.Context(), never, parsed(t, "info"))
 		if fault.CodeOf(err) != fault.InvalidArgument || !strings.Contains(err.Error(), "longer than 30s") {
 			t.Errorf("got %v", err)
 		}
@@ -979,8 +979,8 @@ func TestDecodersStop(t *testing.T) {
 
 // TestPanicOfADecoderIsAnError lets something in the middle of a pipeline panic.
 func TestPanicOfADecoderIsAnError(t *testing.T) {
-	o := Options{Fetch: func(context.Context, string, int64) ([]byte, error) { panic("a bug") }}
-	_, err := try(t, o, pngOf(t, corners(4, 4)), "watermark_image:u_"+b64("http://example.com/"))
+	src := Source{Open: func(context.Context) (io.ReadCloser, error) { panic("a bug") }}
+	_, err := processor(t, Options{}).Process(t.Context(), src, parsed(t, "info"))
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok || f.Code != fault.InvalidArgument || strings.Contains(f.Message, "bug") || !strings.Contains(err.Error(), "a bug") {
 		t.Errorf("got %v", err)

@@ -39,10 +39,10 @@ type exchange struct {
 	site           bool // and shows it as a website
 	operation      op.ID
 	caller         access.Caller
+	logsTo         logsTo
 	bucket         *store.Bucket  // nil where there is none
 	source         *source        // of a copy or move
 	replica        *store.Replica // of a request of another zone
-	logsTo         logsTo
 
 	form   *op.PostObjectInput // nil but for PostObject
 	backTo *wire.Redirect      // where the form sends the browser, nil if nowhere
@@ -98,15 +98,11 @@ func (x *exchange) serve() error {
 	if err := x.authorize(); err != nil {
 		return err
 	}
-	run := table[x.operation]
-	if run == nil {
-		return fault.Newf(fault.NotImplemented, "%s is not implemented yet", x.operation)
-	}
 	if err := x.checkFeatures(); err != nil {
 		return err
 	}
 	x.findLog() // before the request changes where that is
-	return run(x)
+	return table[x.operation](x)
 }
 
 // locate finds out what the request line and the host select.

@@ -141,10 +141,10 @@ func New(c Config) (*Server, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	s.access = c.AccessLog
 	if c.PeerSecret != "" {
 		c.Keys = peerKeys{c.Keys, c.PeerSecret}
 	}
-	s.access = c.AccessLog
 	if c.Egress == nil {
 		c.Egress = egress.New(egress.Options{})
 	}

@@ -11,7 +11,7 @@ import (
 // A handler does the operation of an exchange, whose caller may do it.
 type handler func(*exchange) error
 
-// table says what does each operation. What is not in it is answered by not_implemented.
+// table says what does each operation.
 var table = [op.Count + 1]handler{
 	op.ListBuckets:   does((*exchange).listBuckets),
 	op.ListLocations: does((*exchange).listLocations),
@@ -72,17 +72,6 @@ var table = [op.Count + 1]handler{
 	op.CompleteMultipartUpload: bucketDoes((*store.Bucket).CompleteMultipartUpload),
 	op.AbortMultipartUpload:    bucketDoes((*store.Bucket).AbortMultipartUpload),
 	op.ListMultipartUploads:    bucketDoes((*store.Bucket).ListMultipartUploads),
-}
-
-// Unanswered returns the operations that are answered by not_implemented.
-func Unanswered() []op.ID {
-	var ids []op.ID
-	for id := op.ID(1); id <= op.Count; id++ {
-		if table[id] == nil {
-			ids = append(ids, id)
-		}
-	}
-	return ids
 }
 
 // does makes a handler of a function: it reads the input, runs f and writes the output.

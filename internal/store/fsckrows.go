@@ -29,9 +29,9 @@ func (c *checker) singles(ctx context.Context) error {
 		{kindEpoch, c.epoch},
 		{kindScrub, c.scrub},
 		{kindSetting, c.setting},
+		{kindJob, c.job},
 		{kindEvent, c.event},
 		{kindReplica, c.replica},
-		{kindJob, c.job},
 		{kindDomain, c.domain},
 		{kindSeal, c.seal},
 	} {
@@ -93,6 +93,14 @@ func (c *checker) scrub(r meta.Row) error {
 	return err
 }
 
+func (c *checker) job(r meta.Row) error {
+	if _, err := decodeJob(r.Val); err != nil {
+		c.repairable(dropped(r), fmt.Sprintf("dropped the last run of job %q, which begins again", r.Key[1:]))
+		return err
+	}
+	return nil
+}
+
 // event checks what is to be told. Its bucket, and its rule, may be gone: then it is dropped when its turn comes.
 func (c *checker) event(r meta.Row) error {
 	if _, err := splitEventKey(r.Key); err != nil {
@@ -109,14 +117,6 @@ func (c *checker) replica(r meta.Row) error {
 	}
 	_, err := decodeReplica(r.Val)
 	return err
-}
-
-func (c *checker) job(r meta.Row) error {
-	if _, err := decodeJob(r.Val); err != nil {
-		c.repairable(dropped(r), fmt.Sprintf("dropped the last run of job %q, which begins again", r.Key[1:]))
-		return err
-	}
-	return nil
 }
 
 func (c *checker) key(r meta.Row) error {

@@ -26,9 +26,9 @@ const (
 	kindKey     = 'k' // k <access key id>                       keyRow
 	kindScrub   = 's' // s                                       scrubRow: how far the scrub has come
 	kindSetting = 'm' // m <bucket id> <setting>                 what the owner has set, in JSON
+	kindJob     = 'j' // j <name of the job>                     jobRow: its last run
 	kindEvent   = 'e' // e <bucket id> <escaped rule> 00 00 <ref> Event: what a rule of notification is to be told
 	kindReplica = 'q' // q <bucket id> <object key>              replicaRow: a copy elsewhere is not up to date
-	kindJob     = 'j' // j <name of the job>                     jobRow: its last run
 	kindDomain  = 'n' // n <domain>                              domainRow
 	kindSeal    = 'y' // y                                       sealRow: how secrets are sealed
 )
