@@ -145,7 +145,7 @@ func (s *space) RoomFor(size int64) error {
 }
 
 // refused returns what to tell a write of so many bytes that has failed with err. If there is no room for it by now, that is
-// the reason.
+// the reason; so it is if there was none for a moment, and somebody else has given some back since.
 func (s *space) refused(err error, size int64) error {
 	s.mu.Lock()
 	if s.watches() {
@@ -154,6 +154,9 @@ func (s *space) refused(err error, size int64) error {
 	s.mu.Unlock()
 	if full := s.RoomFor(size); full != nil {
 		return fmt.Errorf("%w: %w", full, err)
+	}
+	if vfs.IsFull(err) {
+		return fmt.Errorf("%w: %w", fault.Newf(fault.ServiceUnavailable, "the disk of the server had no room for a moment"), err)
 	}
 	return err
 }

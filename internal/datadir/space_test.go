@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -507,6 +508,17 @@ func TestFailedPutTellsThatThereIsNoRoom(t *testing.T) {
 		fsys.SetHook(nil)
 		if err := b.Close(); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// TestDiskThatWasFullForAMoment gives the room back that a write has missed, before anybody looks.
+func TestDiskThatWasFullForAMoment(t *testing.T) {
+	s := testSpace(newGauge(1000*mib, 500*mib), 0, nil)
+	for _, full := range []error{syscall.ENOSPC, syscall.EDQUOT} {
+		err := s.refused(&fs.PathError{Op: "write", Path: "p", Err: full}, 5)
+		if !errors.Is(err, unavailable) || !errors.Is(err, full) {
+			t.Errorf("a write that has met %v is told %v; want that the server had no room", full, err)
 		}
 	}
 }

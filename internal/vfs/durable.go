@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"syscall"
 )
 
 // tempSuffix ends the name of a file that WriteFile has not finished.
@@ -93,3 +94,6 @@ func MkdirAll(fsys FS, dir string, mode fs.FileMode) error {
 	}
 	return Mkdir(fsys, dir, mode)
 }
+
+// IsFull reports whether a call has failed because the disk, or what a user may have of it, is full.
+func IsFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
