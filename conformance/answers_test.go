@@ -144,7 +144,20 @@ func TestClient13_StatusesOfAnOrdinaryDay(t *testing.T) {
 	u.complete("", 0).want(http.StatusCreated)
 	b.send("PUT", "?acl", `{"acl":[]}`).want(http.StatusOK)
 	b.get("nope").wantFault(http.StatusNotFound, "object_not_exists")
-	for _, key := range []string{"a", "b", "c", "d"} {
+	for setting, text := range map[string]string{
+		"cors":         `{"cors_rules":[{"allowed_origin":"*","allowed_methods":["GET"]}]}`,
+		"policy":       `{"statement":[{"id":"s","user":["*"],"effect":"allow","action":["list_objects"]}]}`,
+		"lifecycle":    `{"rule":[{"id":"r","status":"enabled","filter":{"prefix":"x/"},"expiration":{"days":1}}]}`,
+		"notification": `{"notifications":[{"id":"n","event_types":["delete_object"],"object_filters":["x/*"],"cloudfunc":"notifier","notify_url":"https://hooks.example.com/"}]}`,
+		"logging":      `{"target_bucket":"` + b.name + `","target_prefix":"logs/"}`,
+	} {
+		b.send("PUT", "?"+setting, text).want(http.StatusOK)
+		b.send("GET", "?"+setting, "").want(http.StatusOK)
+		b.send("DELETE", "?"+setting, "").want(http.StatusNoContent)
+		b.send("GET", "?"+setting, "").want(http.StatusOK)
+	}
+	b.send("POST", object("e")+"?append&position=0", "hello").want(http.StatusOK).wantHeader("X-QS-Next-Append-Position", "5")
+	for _, key := range []string{"a", "b", "c", "d", "e"} {
 		b.delete(key).want(http.StatusNoContent)
 	}
 	b.send("DELETE", "", "").want(http.StatusNoContent)

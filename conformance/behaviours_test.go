@@ -31,7 +31,7 @@ var behaviours = []behaviour{
 	10: {what: "JSON is exactly application/json"},
 	11: {what: "every answer has a type; errors are JSON, but to HEAD"},
 	12: {what: "the forms of times and numbers"},
-	13: {what: "the statuses; settings other than the ACL are missing", later: "bucket settings, append and image processing"},
+	13: {what: "the statuses"},
 	14: {what: "statistics say active and count, exact at once"},
 	15: {what: "sources of copy and move, escaped or not"},
 	16: {what: "a copy onto itself renews the object"},
