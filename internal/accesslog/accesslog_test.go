@@ -223,6 +223,7 @@ func TestDeliveryThatFailsIsTriedAgain(t *testing.T) {
 		l := Open(Options{FS: fsys, Dir: "logs"})
 		defer l.Close()
 		l.Append(one, []byte("a\n"))
+		time.Sleep(2 * flushEvery) // so that the order of the files is that of the lines
 		l.Append(two, []byte("A\n"))
 		time.Sleep(time.Hour)
 		var r job.Result
@@ -294,6 +295,8 @@ func TestLinesAreDroppedAndNeverWaitedFor(t *testing.T) {
 		wantDropped("long line", 10)
 		line := []byte(strings.Repeat("x", MaxLine-1) + "\n")
 		release := stall(fsys)
+		l.Append(two, line)
+		flush() // the writer has it, and comes no further
 		n := int64(0)
 		for range 2 * limit / MaxLine {
 			l.Append(two, line)
