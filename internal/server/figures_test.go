@@ -67,9 +67,10 @@ func TestRequestsUnderWayAreCounted(t *testing.T) {
 	if line, err := r.ReadString('\n'); err != nil || !strings.Contains(line, "100") {
 		t.Fatalf("got %q, %v", line, err)
 	}
-	if text := figuresOf(t, f.Server); !strings.Contains(text, "\nois_requests_in_flight 1\n") || !strings.Contains(text, "\nois_connections 1\n") {
-		t.Errorf("a request under way is not counted:\n%s", text)
-	}
+	eventually(t, "one request is under way, and those before have ended", func() bool {
+		text := figuresOf(t, f.Server)
+		return strings.Contains(text, "\nois_requests_in_flight 1\n") && strings.Contains(text, "\nois_connections 1\n")
+	})
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -108,6 +109,7 @@ func TestCountingAllocatesNothing(t *testing.T) {
 func TestTooManyConnectionsAreRefused(t *testing.T) {
 	f := start(t, func(c *Config) { c.MaxConnections = 2 })
 	f.bucket()
+	eventually(t, "the connection of before is closed", func() bool { return f.connections.open.Load() == 0 })
 	var open []io.Closer
 	for range 2 {
 		c, r := f.dial()
