@@ -12,11 +12,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/oisproject/ois/internal/blob"
 	"github.com/oisproject/ois/internal/fault"
 	"github.com/oisproject/ois/internal/metrics"
 	"github.com/oisproject/ois/internal/op"
@@ -219,12 +221,18 @@ func (r *Replicator) pass(ctx context.Context, id uint64) error {
 		if err := r.some(ctx, b, keys); err != nil {
 			failed = err
 		}
-		var away *refusal
-		if failed != nil && !errors.As(failed, &away) {
-			return failed // nobody is there
+		if away(failed) {
+			return failed
 		}
 	}
 	return ctx.Err()
+}
+
+// away reports whether an error says that nobody is there, so that other keys need not be tried. A damaged object breaks off a request,
+// too, and says nothing about the next one.
+func away(err error) bool {
+	var broken *url.Error
+	return errors.As(err, &broken) && !errors.Is(err, blob.ErrCorrupt)
 }
 
 // some sends some keys of a bucket and returns an error of one of them. The bucket is nil if it is gone.

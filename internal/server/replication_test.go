@@ -183,6 +183,22 @@ func TestReplicationSurvivesAnOutage(t *testing.T) {
 	}
 }
 
+// TestDamagedObjectsDoNotHoldUpOthers has more of them wait before an object than are read at once.
+func TestDamagedObjectsDoNotHoldUpOthers(t *testing.T) {
+	from, to := zones(t)
+	from.disk.damage(10)
+	from.ask(from.key, "PUT", "/source1?replication", replicateAll).want(http.StatusOK)
+	body := strings.Repeat("x", 20_000) // too large to lie beside its row
+	for i := range 101 {
+		from.ask(from.key, "PUT", fmt.Sprintf("/source1/damaged%03d", i), body).want(http.StatusCreated)
+	}
+	from.ask(from.key, "PUT", "/source1/sound", "x").want(http.StatusCreated)
+	eventually(t, "the sound object is there", func() bool {
+		return to.ask(to.key, "HEAD", "/target1/sound", "").StatusCode == http.StatusOK
+	})
+	to.ask(to.key, "HEAD", "/target1/damaged000", "").want(http.StatusNotFound)
+}
+
 // TestReplicationOfOlderObjects marks them when the delay is over, and not before.
 func TestReplicationOfOlderObjects(t *testing.T) {
 	from, to := zones(t)
