@@ -91,7 +91,7 @@ func TestCountingAllocatesNothing(t *testing.T) {
 	}
 	f := start(t, func(c *Config) { c.Logger = nil })
 	f.bucket()
-	do := f.request(http.MethodPut)
+	do := f.request(f.key, http.MethodPut)
 	do()
 	x := &exchange{Server: f.Server}
 	x.w.status = http.StatusOK
@@ -99,7 +99,7 @@ func TestCountingAllocatesNothing(t *testing.T) {
 		t.Errorf("to count a request allocates %v times; want 0", n)
 	}
 	for method, most := range map[string]float64{http.MethodPut: 110, http.MethodGet: 58} {
-		do := f.request(method)
+		do := f.request(f.key, method)
 		if n := testing.AllocsPerRun(200, do); n > most {
 			t.Errorf("%s of 4 KiB allocates %v times; want at most %v", method, n, most)
 		}
