@@ -15,6 +15,7 @@ import (
 
 	"github.com/oisproject/ois/internal/egress"
 	"github.com/oisproject/ois/internal/notify"
+	"github.com/oisproject/ois/internal/store"
 )
 
 // within fails if do takes longer than it may. The bounds are wide, since machines are slow at times; what they are to find
@@ -233,5 +234,44 @@ func TestNotificationsLeadNowhere(t *testing.T) {
 			}
 			o.wantAsked(t, tt.asked...)
 		})
+	}
+}
+
+// deletes asks for all those entries to be deleted at once.
+func (f *fixture) deletes(entries ...string) *reply {
+	f.t.Helper()
+	body := `{"objects":[` + strings.Join(entries, ",") + `]}`
+	sum := md5.Sum([]byte(body))
+	return f.ask(f.key, "POST", "/bucket1?delete", body, "Content-MD5: "+base64.StdEncoding.EncodeToString(sum[:]))
+}
+
+// TestThousandDeletesOfOneKey: what is named again is deleted once, and counts as often as it is named.
+func TestThousandDeletesOfOneKey(t *testing.T) {
+	f := start(t)
+	f.bucket()
+	f.ask(f.key, "PUT", "/bucket1?versioning", `{"status":"ENABLED"}`).want(http.StatusOK)
+	id := f.ask(f.key, "PUT", "/bucket1/k", "1").want(http.StatusCreated).Header.Get("X-Qs-Version-Id")
+	f.object("/bucket1/k", "2")
+	versions := func() int {
+		return strings.Count(f.ask(f.key, "GET", "/bucket1?versions", "").want(http.StatusOK).text, `"version_id":`)
+	}
+	key, version := `{"key":"k"}`, `{"key":"k","version_id":"`+id+`"}`
+	f.deletes(slices.Repeat([]string{key}, store.MaxDeletes+1)...).wantFault(http.StatusBadRequest, "too_many_objects")
+	if n := versions(); n != 2 {
+		t.Errorf("a refused request leaves %d versions; want 2", n)
+	}
+	for _, c := range []struct {
+		entry string
+		left  int
+	}{{key, 3}, {version, 2}} {
+		f.within(5*time.Second, "1000 deletes", func() {
+			a := f.deletes(slices.Repeat([]string{c.entry}, store.MaxDeletes)...).want(http.StatusOK)
+			if n := strings.Count(a.text, c.entry); n != store.MaxDeletes {
+				t.Errorf("%d entries are deleted; want %d", n, store.MaxDeletes)
+			}
+		})
+		if n := versions(); n != c.left {
+			t.Errorf("after 1000 times %s there are %d versions; want %d", c.entry, n, c.left)
+		}
 	}
 }
