@@ -24,7 +24,7 @@ type bucket struct {
 func (s *session) newBucket() *bucket {
 	s.t.Helper()
 	b := &bucket{session: s, name: freshName(), by: s.owner}
-	b.send("PUT", "", "").want(http.StatusCreated)
+	s.aside().do(b.request("PUT", "", "")).want(http.StatusCreated)
 	s.t.Cleanup(b.remove)
 	return b
 }
@@ -114,6 +114,7 @@ func (b *bucket) wantNothing() {
 // delete a young bucket; that is no failure of the test.
 func (b *bucket) remove() {
 	b.t.Helper()
+	b = &bucket{session: b.aside(), name: b.name, by: b.by}
 	if b.send("HEAD", "", "").status == http.StatusNotFound {
 		return
 	}

@@ -192,6 +192,9 @@ func (s *session) do(r request) *answer {
 	<-sent
 	a.to = r.method + " " + r.target
 	a.wantSound()
+	if !s.uncounted {
+		driven.note(s.t, &r, a.status)
+	}
 	return a
 }
 

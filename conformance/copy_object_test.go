@@ -55,6 +55,20 @@ func TestClient15_SourceIsTakenAsItStandsFirst(t *testing.T) {
 	b.put("copy", "", "X-QS-Copy-Source: /"+b.name+"/a+b").wantFault(http.StatusNotFound, "object_not_exists")
 }
 
+// TestClient16_CopyOntoItselfMovesItsTime copies until the clock has moved on, which takes a second at most.
+func TestClient16_CopyOntoItselfMovesItsTime(t *testing.T) {
+	s := start(t)
+	b := s.newBucket()
+	b.put("a.txt", "hello").want(http.StatusCreated)
+	first := b.head("a.txt").header.Get("Last-Modified")
+	for end := time.Now().Add(5 * time.Second); b.head("a.txt").header.Get("Last-Modified") == first; {
+		if time.Now().After(end) {
+			t.Fatalf("after many copies onto itself Last-Modified is still %s", first)
+		}
+		b.put("a.txt", "", "X-QS-Copy-Source: "+b.path("a.txt")).want(http.StatusCreated)
+	}
+}
+
 func TestClient16_CopyOntoItselfRenewsIt(t *testing.T) {
 	s := start(t)
 	b := s.newBucket()

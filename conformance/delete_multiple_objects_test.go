@@ -98,6 +98,25 @@ func TestDeleteMultipleObjectsTakesExactly1000(t *testing.T) {
 	}
 }
 
+func TestDeleteMultipleObjectsCountsWhatIsNamedAgain(t *testing.T) {
+	s := start(t)
+	b := s.newBucket()
+	b.fill("a", "b", "c")
+	keys := slices.Repeat([]string{"a", "b"}, 501)
+	b.deleteMultiple(deletion(keys[:1001]...)).wantFault(http.StatusBadRequest, "too_many_objects")
+	if l := b.list(""); len(l.Keys) != 3 {
+		t.Fatalf("a refused request left %q; want all three", l.names())
+	}
+	var r deletionResult
+	b.deleteMultiple(deletion(keys[:1000]...)).want(http.StatusOK).json(&r)
+	if l := b.list(""); len(r.Errors) != 0 || !slices.Equal(l.names(), []string{"c"}) {
+		t.Errorf("left are %q, errors %v; want c and none", l.names(), r.Errors)
+	}
+	if st := b.statistics(); st.Count != 1 {
+		t.Errorf("statistics say %d objects; want 1", st.Count)
+	}
+}
+
 func TestDeleteMultipleObjectsNeedsItsMD5(t *testing.T) {
 	s := start(t)
 	b := s.newBucket()

@@ -21,6 +21,7 @@ var (
 	secondSecret = flag.String("second-secret-access-key", "", "its `secret`")
 	zoneList     = flag.String("zone", "jn1a", "`zones` of the service, separated by commas, the default zone first")
 	originHost   = flag.String("origin-host", "", "`host` at which the service reaches servers that tests start here; empty skips fetch and mirror")
+	replicaName  = flag.String("replica", "", "`bucket` of the account in a zone that the service replicates to; empty skips what needs one")
 	domainName   = flag.String("domain", "", "base `domain` of the service's host names; empty skips virtual hosts and discovery")
 )
 
@@ -32,6 +33,8 @@ type service struct {
 	zones  []string
 	domain string
 	origin string // host at which it reaches servers that tests start; empty if it does not
+
+	replica string // bucket of the owner in a zone it replicates to; empty if there is none
 
 	owner *account
 	other *account // nil if there is none
@@ -67,6 +70,10 @@ func TestMain(m *testing.M) {
 	if !stop() && status == 0 {
 		status = 1
 	}
+	if whole() && !driven.tell(os.Stdout, testing.Verbose()) && status == 0 {
+		fmt.Println("FAIL: no test drives the operations above that have none")
+		status = 1
+	}
 	os.Exit(status)
 }
 
@@ -84,7 +91,7 @@ func flaggedService() (*service, error) {
 	}
 	s := &service{
 		scheme: u.Scheme, addr: u.Host, host: u.Host, domain: *domainName, origin: *originHost,
-		zones: strings.Split(*zoneList, ","), owner: newAccount(*accessKey, *secretKey),
+		replica: *replicaName, zones: strings.Split(*zoneList, ","), owner: newAccount(*accessKey, *secretKey),
 	}
 	if u.Port() == "" {
 		s.addr = net.JoinHostPort(u.Hostname(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
@@ -98,7 +105,8 @@ func flaggedService() (*service, error) {
 // A session is a service in the hands of one test.
 type session struct {
 	*service
-	t *testing.T
+	t         *testing.T
+	uncounted bool // what is asked for is no part of the test
 }
 
 // start begins a test beside the others.
@@ -121,6 +129,14 @@ func (s *session) needDomain() {
 	s.t.Helper()
 	if s.domain == "" {
 		s.t.Skip("needs the base domain of the service: -domain")
+	}
+}
+
+// needReplica skips a test that takes another zone with a server of its own.
+func (s *session) needReplica() {
+	s.t.Helper()
+	if s.replica == "" {
+		s.t.Skip("needs a bucket in a zone that the service replicates to: -replica")
 	}
 }
 

@@ -20,15 +20,33 @@ type Error struct {
 	cause   error
 }
 
-// Newf returns an error for clients. An operand of %w becomes its cause, which is logged and not sent.
+// Newf returns an error for clients. An operand of %w becomes its cause, whose text stands in the message. Of an *Error that
+// is its message alone: there is one code for programs.
 func Newf(code Code, format string, args ...any) *Error {
-	err := fmt.Errorf(format, args...)
+	err := fmt.Errorf(format, withoutCodes(args)...)
 	message := err.Error()
 	if len(message) > maxMessage {
 		message = strings.ToValidUTF8(message[:maxMessage], "") + "…"
 	}
 	return &Error{Code: code, Message: message, cause: errors.Unwrap(err)}
 }
+
+// withoutCodes returns operands that say what they say without a code.
+func withoutCodes(args []any) []any {
+	for i, a := range args {
+		if e, ok := a.(*Error); ok {
+			args = slices.Clone(args)
+			args[i] = codeless{e}
+		}
+	}
+	return args
+}
+
+// codeless is an error within another one that has a code already.
+type codeless struct{ err *Error }
+
+func (c codeless) Error() string { return c.err.Message }
+func (c codeless) Unwrap() error { return c.err }
 
 // maxMessage is how many bytes of a message are kept: it may quote what a client has sent, however long.
 const maxMessage = 2 << 10

@@ -34,3 +34,15 @@ func TestStatusOfEachCode(t *testing.T) {
 		t.Errorf("status of an unknown code is %d; want 500", got)
 	}
 }
+
+// TestOneCodeIsTold: a message does not name the code of what it is made of.
+func TestOneCodeIsTold(t *testing.T) {
+	inner := Newf(InvalidArgument, "class %q is unknown", "X")
+	outer := Newf(InvalidRequest, "rules[%d]: %w", 0, inner)
+	if want := `rules[0]: class "X" is unknown`; outer.Message != want || CodeOf(outer) != InvalidRequest {
+		t.Errorf("got %v; want the code %s and the message %s", outer, InvalidRequest, want)
+	}
+	if !errors.Is(outer, inner) {
+		t.Error("the inner error is not in the chain")
+	}
+}

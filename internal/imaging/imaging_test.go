@@ -2,6 +2,7 @@ package imaging
 
 import (
 	"bytes"
+	"compress/zlib"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -15,6 +16,7 @@ import (
 	"image/png"
 	"io"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -789,6 +791,62 @@ func TestBombs(t *testing.T) {
 	wantRefusal(t, src, "resize:w_16384,h_10,m_1|format:t_webp", "a webp of 16384x10 pixels is too large; allowed: 16383")
 	wantRefusal(t, src, "resize:w_65536,h_10,m_1|format:t_jpeg", "a jpeg of 65536x10 pixels is too large; allowed: 65535")
 	wantRefusal(t, src, "resize:w_8000,h_8000,m_1|resize:w_8192,h_8192,m_1", "MiB; allowed")
+}
+
+// chunk returns a chunk of a PNG.
+func chunk(name string, data []byte) []byte {
+	b := append(binary.BigEndian.AppendUint32(nil, uint32(len(data))), name...)
+	b = append(b, data...)
+	return binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b[4:]))
+}
+
+// TestBombsTakeLittleMemory: what is refused is refused before it is decoded, and what inflates to much more than an image
+// can have is not inflated.
+func TestBombsTakeLittleMemory(t *testing.T) {
+	var z bytes.Buffer
+	w := zlib.NewWriter(&z)
+	_, _ = w.Write(make([]byte, 256<<20)) // to memory
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	small := pngOf(t, corners(40, 20))
+	const header = 8 + 25 // of a PNG
+	profile := slices.Insert(slices.Clone(small), header, chunk("iCCP", append([]byte("x\x00\x00"), z.Bytes()...))...)
+	text := slices.Insert(slices.Clone(small), header, chunk("zTXt", append([]byte("x\x00\x00"), z.Bytes()...))...)
+	pixels := slices.Concat(small[:header], chunk("IDAT", z.Bytes()), chunk("IEND", nil))
+	vast := append([]byte(`<svg xmlns="http://www.w3.org/2000/svg" width="40" height="30">`), bytes.Repeat([]byte("<g>"), 3<<20)...)
+	laughs := []byte(`<!DOCTYPE svg [<!ENTITY a "` + strings.Repeat("ha", 1000) + `"><!ENTITY b "` + strings.Repeat("&a;", 1000) +
+		`"><!ENTITY c "` + strings.Repeat("&b;", 1000) + `">]><svg width="40" height="30" id="&c;">&c;</svg>`)
+	for _, tt := range []struct {
+		name, action string
+		src          []byte
+		most         uint64
+	}{
+		{"size", "rotate:a_90", huge(t, 2<<20, 1), 1 << 20},
+		{"area", "resize:w_1", huge(t, 9000, 9000), 1 << 20},
+		{"profile", "resize:w_10", profile, 8 << 20},
+		{"text", "resize:w_10", text, 8 << 20},
+		{"pixels", "resize:w_10", pixels, 8 << 20},
+		{"elements", "info", vast, 16 << 20},
+		{"entities", "info", laughs, 8 << 20},
+	} {
+		p, err := Parse(tt.action)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		begin := time.Now()
+		out, err := processor(t, Options{}).Process(t.Context(), sourceOf(tt.src), p)
+		took := time.Since(begin)
+		runtime.ReadMemStats(&after)
+		if err == nil {
+			out.Close()
+		}
+		if n := after.TotalAlloc - before.TotalAlloc; n > tt.most || took > 5*time.Second {
+			t.Errorf("%s: %v after %v with %d bytes of memory; want at most %d", tt.name, err, took, n, tt.most)
+		}
+	}
 }
 
 func TestAnimationBombs(t *testing.T) {

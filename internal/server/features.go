@@ -20,6 +20,8 @@ func (x *exchange) checkFeatures() error {
 		return nil
 	}
 	var c etag.Condition
+	var first string // of the headers that are refused, by name, so that equal requests have equal answers
+	var refusal error
 	for name, values := range x.r.Header {
 		value := strings.Join(values, ", ")
 		var err error
@@ -37,9 +39,12 @@ func (x *exchange) checkFeatures() error {
 		case name == "If-Unmodified-Since":
 			err = x.checkCondition(name, value, false)
 		}
-		if err != nil {
-			return err
+		if err != nil && (refusal == nil || name < first) {
+			first, refusal = name, err
 		}
+	}
+	if refusal != nil {
+		return refusal
 	}
 	if c.None() {
 		return nil

@@ -12,11 +12,12 @@ import (
 
 // Each change of an object is compared with all rules of its bucket, and queued for those it matches, so they are bounded.
 const (
-	maxNotifications   = 20   // rules
-	maxNotificationID  = 255  // bytes
-	maxObjectFilters   = 20   // of a rule
-	maxObjectFilter    = 1024 // bytes
-	maxNotifyURL       = 2048 // bytes
+	maxNotifications   = 20       // rules
+	maxNotificationID  = 255      // bytes
+	maxObjectFilters   = 20       // of a rule
+	maxObjectFilter    = 1024     // bytes
+	maxFilterText      = 16 << 10 // bytes of the filters of all rules
+	maxNotifyURL       = 2048     // bytes
 	notificationNoPorn = "tupu-porn"
 )
 
@@ -27,6 +28,7 @@ func (x *exchange) putBucketNotification(in *op.PutBucketNotificationInput) (*op
 		return nil, fault.Newf(fault.InvalidRequest, "notifications has %d rules; allowed: %d", len(in.Notifications), maxNotifications)
 	}
 	ids := make(map[string]bool)
+	n := 0
 	for i := range in.Notifications {
 		r := &in.Notifications[i]
 		if err := x.checkNotification(i, r); err != nil {
@@ -36,6 +38,12 @@ func (x *exchange) putBucketNotification(in *op.PutBucketNotificationInput) (*op
 			return nil, fault.Newf(fault.InvalidRequest, "notifications[%d]: id %q stands there twice", i, r.ID)
 		}
 		ids[r.ID] = true
+		for _, f := range r.ObjectFilters {
+			n += len(f)
+		}
+	}
+	if n > maxFilterText {
+		return nil, fault.Newf(fault.InvalidRequest, "object_filters of all notifications have %d bytes; allowed: %d", n, maxFilterText)
 	}
 	return x.bucket.PutBucketNotification(x.context(), in)
 }

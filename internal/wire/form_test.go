@@ -157,6 +157,23 @@ func TestHostileForms(t *testing.T) {
 	})
 }
 
+// TestEachFieldStandsOnce: whichever of two counts, somebody would take the other one for it. The file is the last that is looked at.
+func TestEachFieldStandsOnce(t *testing.T) {
+	for _, name := range []string{
+		"key", "access_key_id", "policy", "signature", "content-type", "charset", "redirect", "x-qs-storage-class", "x-qs-meta-a",
+		"cache-control", "content-disposition", "content-encoding", "expires", "unknown",
+	} {
+		for _, again := range []string{name, strings.ToUpper(name)} {
+			_, _, err := decodeForm(strings.NewReader(textField(name, "utf-8") + textField("other", "") + textField(again, "utf-8") + fileField("a", "x") + "--xx--"))
+			wantFault(t, err, fault.InvalidArgument, "the form field \""+name+"\" stands there twice")
+		}
+	}
+	in, content, err := decodeForm(strings.NewReader(textField("key", "k") + fileField("a", "first") + fileField("b", "second") + textField("key", "l") + "--xx--"))
+	if err != nil || content != "first" || in.Key != "k" {
+		t.Errorf("two files: got %q under %q, %v; want the first under k", content, in.Key, err)
+	}
+}
+
 // TestManyPartsAfterTheFileTakeNoMemory would run out of it, and of time, otherwise.
 func TestManyPartsAfterTheFileTakeNoMemory(t *testing.T) {
 	front := textField("key", "k") + fileField("a", "x")

@@ -77,6 +77,9 @@ func mismatch(path string, t json.Token, want shapeKind) error {
 
 // value checks the next value.
 func (w *walker) value(s *shape, path string, required bool) error {
+	if s.kind == anyShape {
+		return w.skip()
+	}
 	t, err := w.d.Token()
 	if err != nil {
 		return fault.Newf(fault.InvalidJSON, "the body is not JSON: %w", err)
@@ -87,8 +90,6 @@ func (w *walker) value(s *shape, path string, required bool) error {
 	switch t := t.(type) {
 	case json.Delim:
 		switch {
-		case s.kind == anyShape:
-			return w.skip()
 		case t == '[' && (s.kind == listShape || s.kind == oneOrManyShape):
 			return w.list(s, path)
 		case t == '{' && s.kind == mapShape:
@@ -109,25 +110,13 @@ func (w *walker) value(s *shape, path string, required bool) error {
 			return nil
 		}
 	}
-	if s.kind == anyShape {
-		return nil
-	}
 	return mismatch(path, t, s.kind)
 }
 
-// skip passes the rest of an object or a list.
+// skip passes a value as a whole, since token by token it would take memory for each.
 func (w *walker) skip() error {
-	for level := 1; level > 0; {
-		t, err := w.d.Token()
-		if err != nil {
-			return fault.Newf(fault.InvalidJSON, "the body is not JSON: %w", err)
-		}
-		switch t {
-		case json.Delim('{'), json.Delim('['):
-			level++
-		case json.Delim('}'), json.Delim(']'):
-			level--
-		}
+	if err := w.d.Decode(new(json.RawMessage)); err != nil {
+		return fault.Newf(fault.InvalidJSON, "the body is not JSON: %w", err)
 	}
 	return nil
 }
@@ -178,10 +167,12 @@ func (w *walker) object(s *shape, path string) error {
 		}
 		name, _ := t.(string)
 		f, known := s.fields[name]
-		if seen[name] && known {
+		if seen[name] {
 			return fault.Newf(fault.InvalidRequest, "%s.%s stands there twice", path, name)
 		}
-		if seen[name] = true; !known {
+		if known {
+			seen[name] = true
+		} else {
 			if near := s.near(name); near != "" {
 				return fault.Newf(fault.InvalidRequest, "%s.%s: the name is spelled %s", path, name, near)
 			}
@@ -194,10 +185,14 @@ func (w *walker) object(s *shape, path string) error {
 	if _, err := w.d.Token(); err != nil {
 		return err
 	}
+	missing := ""
 	for name, f := range s.fields {
-		if f.required && !seen[name] {
-			return fault.Newf(fault.InvalidRequest, "%s.%s is missing", path, name)
+		if f.required && !seen[name] && (missing == "" || name < missing) {
+			missing = name // the first by name, so that equal bodies have equal answers
 		}
+	}
+	if missing != "" {
+		return fault.Newf(fault.InvalidRequest, "%s.%s is missing", path, missing)
 	}
 	return nil
 }

@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -19,6 +21,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/oisproject/ois/internal/datadir"
+	"github.com/oisproject/ois/internal/egress"
+	"github.com/oisproject/ois/internal/op"
+	"github.com/oisproject/ois/internal/replicate"
 	"github.com/oisproject/ois/internal/server"
 	"github.com/oisproject/ois/internal/store"
 	"github.com/oisproject/ois/internal/vfs"
@@ -60,7 +65,7 @@ func replay(t *testing.T, file string) {
 		t.Fatalf("%s: %v", file, err)
 	}
 	p := &peer{t: t, addr: start(t)}
-	var ids uploadIDs
+	var ids madeIDs
 	for i := range c.Turns {
 		turn := &c.Turns[i]
 		if *update {
@@ -90,33 +95,42 @@ func replay(t *testing.T, file string) {
 	checkConversation(t, c)
 }
 
-// uploadIDs are the ids that the server gives to uploads. They are the same each time, until the server
-// makes them in another way: then -update puts the new ones into the requests. A
-// conversation that is being written says UPLOAD-1, UPLOAD-2 and so on for them.
-type uploadIDs struct {
-	n     int
-	pairs []string // old id, new id, and so on
+// madeIDs are the ids that the server gives to uploads and versions. They are the same each time, until the server
+// makes them in another way: then -update puts the new ones into the requests. A conversation that is being
+// written says UPLOAD-1, UPLOAD-2 and so on for the former, and VERSION-1 for what the first response with the id of a
+// version tells.
+type madeIDs struct {
+	uploads, versions int
+	pairs             []string // old id, new id, and so on
 }
 
-var uploadID = regexp.MustCompile(`^\{"bucket":.*"upload_id":"([^"]+)"\}\n$`)
+var (
+	uploadID  = regexp.MustCompile(`^\{"bucket":.*"upload_id":"([^"]+)"\}\n$`)
+	versionID = regexp.MustCompile(`(?m)^X-Qs-Version-Id: (.+)$`)
+)
 
 // learn compares the response that is written down with the one that came.
-func (u *uploadIDs) learn(old, got string) {
-	_, body, _ := strings.Cut(got, headEnd)
-	id := uploadID.FindStringSubmatch(body)
-	if id == nil {
+func (m *madeIDs) learn(old, got string) {
+	oldHead, oldBody, _ := strings.Cut(old, headEnd)
+	head, body, _ := strings.Cut(got, headEnd)
+	m.note("UPLOAD", &m.uploads, uploadID.FindStringSubmatch(oldBody), uploadID.FindStringSubmatch(body))
+	m.note("VERSION", &m.versions, versionID.FindStringSubmatch(oldHead), versionID.FindStringSubmatch(head))
+}
+
+// note adds an id. The latest stands first, so that VERSION-12 is not taken for VERSION-1.
+func (m *madeIDs) note(word string, n *int, was, is []string) {
+	if is == nil {
 		return
 	}
-	u.n++
-	u.pairs = append(u.pairs, fmt.Sprint("UPLOAD-", u.n), id[1])
-	_, body, _ = strings.Cut(old, headEnd)
-	if was := uploadID.FindStringSubmatch(body); was != nil {
-		u.pairs = append(u.pairs, was[1], id[1])
+	*n++
+	m.pairs = append([]string{fmt.Sprintf("%s-%d", word, *n), is[1]}, m.pairs...)
+	if was != nil && was[1] != is[1] {
+		m.pairs = append(m.pairs, was[1], is[1])
 	}
 }
 
-func (u *uploadIDs) replace(request string) string {
-	return strings.NewReplacer(u.pairs...).Replace(request)
+func (m *madeIDs) replace(request string) string {
+	return strings.NewReplacer(m.pairs...).Replace(request)
 }
 
 // A peer asks a server, on one connection as long as the server keeps it.
@@ -183,14 +197,58 @@ func (p *peer) dial() {
 	p.conn, p.in = conn, bufio.NewReader(io.TeeReader(conn, &p.read))
 }
 
+// peerZone is a zone with a server of its own, which has an empty bucket of the root user's. It is there for replication.
+const (
+	peerZone   = "sh1a"
+	peerBucket = "photos-copy"
+	peerSecret = "oisVectorSecretOfTheZones00000000000001"
+)
+
 // start starts a server whose clock stands still and returns its address.
 func start(t *testing.T) string {
+	t.Helper()
+	there := newStore(t)
+	if _, err := there.PutBucket(t.Context(), store.RootUser, peerZone, &op.PutBucketInput{Bucket: peerBucket}); err != nil {
+		t.Fatal(err)
+	}
+	peer := &url.URL{Scheme: "http", Host: serve(t, server.Config{Store: there, Zones: []string{peerZone}})}
+	here := newStore(t)
+	return serve(t, server.Config{
+		Store: here, Zones: []string{"jn1a", "jn1b"},
+		Replicator: replicate.New(replicate.Config{
+			Store: here, Secret: peerSecret, Now: Now, Peers: []replicate.Peer{{Zone: peerZone, URL: peer}},
+		}),
+	})
+}
+
+// newStore returns a store that forgets everything when the test ends.
+func newStore(t *testing.T) *store.Store {
 	t.Helper()
 	dir, err := datadir.Open(t.Context(), vfs.NewMem(), "data", &datadir.Options{Create: true, Now: Now})
 	if err != nil {
 		t.Fatal(err)
 	}
-	api, err := server.New(server.Config{Store: dir.Store, Keys: keys{}, Zones: []string{"jn1a", "jn1b"}, Domain: Domain, Now: Now})
+	t.Cleanup(func() {
+		if err := dir.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir.Store
+}
+
+// nowhere finds no name, so that no server outside is asked.
+var nowhere = egress.New(egress.Options{Resolver: &net.Resolver{
+	PreferGo: true,
+	Dial: func(context.Context, string, string) (net.Conn, error) {
+		return nil, errors.New("no name is looked up in tests")
+	},
+}})
+
+// serve serves what c says, and what is the same for all servers, until the test ends.
+func serve(t *testing.T, c server.Config) string {
+	t.Helper()
+	c.Keys, c.Domain, c.Now, c.PeerSecret, c.Egress = keys{}, Domain, Now, peerSecret, nowhere
+	api, err := server.New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,13 +258,8 @@ func start(t *testing.T) string {
 	}
 	served := make(chan error, 1)
 	go func() { served <- api.Serve(l) }()
-	t.Cleanup(func() {
-		// The connections of the test are idle or closed; nothing needs to be waited for.
-		stop(t, api, served)
-		if err := dir.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	// The connections of the test are idle or closed; nothing needs to be waited for.
+	t.Cleanup(func() { stop(t, api, served) })
 	return l.Addr().String()
 }
 

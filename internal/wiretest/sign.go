@@ -33,6 +33,9 @@ var (
 // with a bucket.
 const Domain = "ois.test"
 
+// boundDomains is what the domains end in that conversations bind to buckets. They begin with the bucket, too.
+const boundDomains = ".example.com"
+
 // Sign puts the signature where a request has the word SIGN for it. A request without the word is
 // returned as it is.
 func Sign(request string) (string, error) {
@@ -127,6 +130,8 @@ func message(request string) (*signature.Message, url.Values, error) {
 		if !ok {
 			m.Bucket = ""
 		}
+	} else if bucket, ok := strings.CutSuffix(host, boundDomains); ok {
+		m.Bucket = bucket
 	}
 	query, err := url.ParseQuery(m.Query)
 	if err != nil {
