@@ -84,7 +84,7 @@ func New(c Config) *Replicator {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	for _, p := range c.Peers {
-		r.agents[p.Zone] = &agent{Peer: p, client: client, key: signature.NewKey(AccessKeyID, c.Secret), now: c.Now}
+		r.agents[p.Zone] = &agent{Peer: p, client: client, key: signature.NewKey(AccessKeyID, c.Secret), now: c.Now, piece: piece}
 	}
 	return r
 }
