@@ -529,8 +529,10 @@ func (out *ListObjectsOutput) read(res *Response) error {
 // does not expire. A form without these fields is sent by whoever signed the request
 // itself, in its header or its query.
 //
-// With a redirect every answer is 302, from the moment when the fields could be read. The
-// Content-Type of the request must be multipart/form-data.
+// With a redirect every answer is 302 from the moment when the upload is allowed. A form
+// that is refused before, since it is not complete or its sender may not write, leads
+// nowhere: the answer is an error as of any other request. The Content-Type of the request
+// must be multipart/form-data.
 func (c *Client) PostObject(ctx context.Context, in *PostObjectInput) (*PostObjectOutput, error) {
 	req, err := in.request()
 	if err != nil {
