@@ -53,14 +53,14 @@ type walker struct {
 	// span returns where the rows of a bucket with keys under a prefix are.
 	span func(bucket uint64, prefix string) (lo, hi []byte)
 	// due returns what rules demand for a row, and how a report calls what it is; an empty deed is nothing.
-	due func(p *lifecycle.Plan, r meta.Row) (d deed, what string, err error)
+	due func(p *lifecycle.Plan, snap meta.Snapshot, r meta.Row) (d deed, what string, err error)
 	// do adds that to a change. The row is that of the snapshot.
 	do func(c *change, snap *view, bucket uint64, r meta.Row, d deed) error
 }
 
 // walkers are all that a pass walks over. Versions come before objects, so that no pass erases what it has itself made an older version.
 var walkers = []walker{
-	{[]lifecycle.Action{lifecycle.ExpireNoncurrent, lifecycle.TransitionNoncurrent}, versionSpan, dueVersion, doVersion},
+	{[]lifecycle.Action{lifecycle.ExpireNoncurrent, lifecycle.TransitionNoncurrent, lifecycle.Expire}, versionSpan, dueVersion, doVersion},
 	{[]lifecycle.Action{lifecycle.Expire, lifecycle.Transition}, objectSpan, dueObject, doObject},
 	{[]lifecycle.Action{lifecycle.Abort}, uploadSpan, dueUpload, doUpload},
 }
@@ -70,7 +70,7 @@ func objectSpan(bucket uint64, prefix string) (lo, hi []byte) {
 	return lo, successor(lo)
 }
 
-func dueObject(p *lifecycle.Plan, r meta.Row) (deed, string, error) {
+func dueObject(p *lifecycle.Plan, _ meta.Snapshot, r meta.Row) (deed, string, error) {
 	o, err := decodeObject(r.Val)
 	if err != nil {
 		return "", "", err
@@ -107,7 +107,7 @@ func uploadSpan(bucket uint64, prefix string) (lo, hi []byte) {
 	return lo, successor(lo)
 }
 
-func dueUpload(p *lifecycle.Plan, r meta.Row) (deed, string, error) {
+func dueUpload(p *lifecycle.Plan, _ meta.Snapshot, r meta.Row) (deed, string, error) {
 	key, id, err := splitUploadKey(r.Key)
 	if err != nil {
 		return "", "", err
@@ -275,7 +275,7 @@ func (v *visit) page(ctx context.Context, w *walker, from, end []byte) (next []b
 				next = bytes.Clone(r.Key)
 				return nil, true
 			}
-			d, what, err := w.due(v.plan, r)
+			d, what, err := w.due(v.plan, snap, r)
 			switch {
 			case err != nil:
 				v.bad(fmt.Errorf("row %q: %w", r.Key, err))
@@ -334,7 +334,7 @@ func (v *visit) change(ctx context.Context, w *walker, keys [][]byte) error {
 				continue
 			}
 			r.Key = k
-			d, what, err := w.due(v.plan, r)
+			d, what, err := w.due(v.plan, snap, r)
 			if err != nil || d == "" {
 				continue
 			}

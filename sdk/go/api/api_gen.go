@@ -1345,7 +1345,8 @@ func (out *DeleteBucketCNAMEOutput) read(res *Response) error {
 //
 // With versioning, what an expiration deletes stays as an older version under a delete
 // marker. Older versions, and delete markers that are not current, are erased by a
-// noncurrent_version_expiration, so many days after they ceased to be current.
+// noncurrent_version_expiration, so many days after they ceased to be current. A delete
+// marker that is current and hides no version is erased by an expiration.
 func (c *Client) PutBucketLifecycle(ctx context.Context, in *PutBucketLifecycleInput) (*PutBucketLifecycleOutput, error) {
 	req, err := in.request()
 	if err != nil {
