@@ -125,7 +125,7 @@ func doUpload(c *change, _ *view, _ uint64, r meta.Row, _ deed) error {
 	return err
 }
 
-// errRulesChanged ends a walk whose rules hold no more.
+// errRulesChanged ends a walk whose rules hold no more, or not now.
 var errRulesChanged = errors.New("the rules were changed")
 
 // RunLifecycle makes one pass over all buckets, as of the time of the task. What goes wrong with one bucket keeps no other
@@ -237,7 +237,7 @@ func (p *pass) visit(ctx context.Context, name string) (*visit, error) {
 		return nil, err
 	}
 	v.plan = lifecycle.At(v.doc.Rule, p.task.AsOf)
-	if v.plan.Empty() {
+	if v.plan.Empty() || v.bucket.row.suspended { // its owner can neither change the rules nor save anything
 		return nil, nil
 	}
 	return v, nil
@@ -321,10 +321,10 @@ func (v *visit) change(ctx context.Context, w *walker, keys [][]byte) error {
 	var failed []error
 	err := v.bucket.write(ctx, func(snap *view) (*meta.Change, error) {
 		list, failed = list[:0], failed[:0]
-		if err := v.check(snap); err != nil {
+		var c change
+		if err := v.check(snap, &c); err != nil {
 			return nil, err
 		}
-		var c change
 		for _, k := range keys {
 			r, ok, err := snap.Get(k)
 			if err != nil {
@@ -353,7 +353,6 @@ func (v *visit) change(ctx context.Context, w *walker, keys [][]byte) error {
 		if len(list) == 0 {
 			return nil, nil
 		}
-		c.still(settingKey(v.bucket.row.id, settingLifecycle), v.rev)
 		return c.unlessEmpty(snap, v.bucket.row.id), nil
 	})
 	if isGone(err) {
@@ -371,12 +370,19 @@ func (v *visit) change(ctx context.Context, w *walker, keys [][]byte) error {
 	return v.pace.spend(ctx, int64(len(list))*lifecycleCost)
 }
 
-// check sees to it that the rules are what they were.
-func (v *visit) check(snap meta.Snapshot) error {
-	r, ok, err := snap.Get(settingKey(v.bucket.row.id, settingLifecycle))
-	if err == nil && (!ok || r.Rev != v.rev) {
+// check sees to it that a change finds the rules as they were, and the bucket not suspended.
+func (v *visit) check(snap meta.Snapshot, c *change) error {
+	now, err := v.store.bucketIn(snap, v.bucket.name)
+	if err != nil {
+		return err
+	}
+	at := settingKey(v.bucket.row.id, settingLifecycle)
+	r, ok, err := snap.Get(at)
+	if err == nil && (!ok || r.Rev != v.rev || now.row.suspended) {
 		err = errRulesChanged
 	}
+	c.still(at, v.rev)
+	c.still(bucketKey(v.bucket.name), now.rev)
 	return err
 }
 
@@ -386,16 +392,15 @@ func (v *visit) markReady(ctx context.Context) error {
 		return nil
 	}
 	err := v.bucket.write(ctx, func(snap *view) (*meta.Change, error) {
-		if err := v.check(snap); err != nil {
+		var c change
+		if err := v.check(snap, &c); err != nil {
 			return nil, err
 		}
-		var c change
 		row := v.bucket.row
 		if err := row.put(&c, settingLifecycle, v.doc); err != nil {
 			return nil, err
 		}
 		c.guard(meta.Live, liveKey(row.id))
-		c.still(settingKey(row.id, settingLifecycle), v.rev)
 		return c.done(), nil
 	})
 	if isGone(err) {
