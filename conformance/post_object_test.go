@@ -303,12 +303,32 @@ func TestFormLeadsToItsRedirect(t *testing.T) {
 	redirected(good("http://app.example.com/?a=b").sign(s.owner).file("f", "text/plain", "x"), "http://app.example.com/?a=b&status=201&", "201", "created")
 	b.delete("k").want(http.StatusNoContent)
 	const to = "https://app.example.com/done?status="
-	redirected(good("https://app.example.com/done").file("f", "text/plain", "x"), to, "403", "permission_denied")
-	redirected(good("https://app.example.com/done").sign(newAccount(s.owner.id, "no")).file("f", "text/plain", "x"), to, "401", "signature_not_matched")
-	redirected(good("https://app.example.com/done").sign(s.owner).field("x-qs-meta-a", "1").file("f", "text/plain", "x"), to, "400", "form_policy_violated")
-	redirected(good("https://app.example.com/done").sign(s.owner), to, "400", "invalid_argument")
-	redirected(newForm("redirect", "https://app.example.com/done").sign(s.owner).file("f", "text/plain", "x"), to, "400", "invalid_argument")
 	redirected(newForm("key", "/k", "redirect", "https://app.example.com/done").sign(s.owner).file("f", "text/plain", "x"), to, "400", "invalid_object_name")
+	redirected(good("https://app.example.com/done").field("content-type", "image/png").sign(s.owner).file("f", "text/plain", "x"), to, "400", "invalid_argument")
+	b.wantNothing()
+}
+
+// TestRefusedFormLeadsNowhere: nobody who may not write can make the server send browsers anywhere.
+func TestRefusedFormLeadsNowhere(t *testing.T) {
+	s := start(t)
+	b := s.newBucket()
+	good := func() *form { return newForm("key", "k", "redirect", "https://evil.example.com/") }
+	for name, tt := range map[string]struct {
+		f      *form
+		status int
+		code   string
+	}{
+		"anonymous":       {good().file("f", "text/plain", "x"), http.StatusForbidden, "permission_denied"},
+		"wrong signature": {good().sign(newAccount(s.owner.id, "no")).file("f", "text/plain", "x"), http.StatusUnauthorized, "signature_not_matched"},
+		"another form":    {good().sign(s.owner).field("x-qs-meta-a", "1").file("f", "text/plain", "x"), http.StatusBadRequest, "form_policy_violated"},
+		"no file":         {good().sign(s.owner), http.StatusBadRequest, "invalid_argument"},
+		"no key":          {newForm("redirect", "https://evil.example.com/").file("f", "text/plain", "x"), http.StatusBadRequest, "invalid_argument"},
+	} {
+		a := b.post(tt.f)
+		if a.status != tt.status || a.failure().Code != tt.code || a.header.Get("Location") != "" {
+			t.Errorf("%s: %d %s, Location %q; want %d %s and none", name, a.status, a.text, a.header.Get("Location"), tt.status, tt.code)
+		}
+	}
 	b.wantNothing()
 }
 

@@ -17,7 +17,7 @@ func (a *app) keyCommand() *cobra.Command {
 The commands ask the server that runs on the data directory, or open it themselves. The
 root key pair is not among these keys: it comes from the environment or the file root-key
 in the data directory, see "ois serve --help".`,
-		a.keyCreateCommand(), a.keyListCommand(), a.keyDeleteCommand())
+		a.keyCreateCommand(), a.keyListCommand(), a.keyDeleteCommand(), a.keyDiscardSealedCommand())
 }
 
 func (a *app) keyCreateCommand() *cobra.Command {

@@ -120,7 +120,7 @@ func (r *running) open(ctx context.Context, c runConfig) (err error) {
 		Secrets: c.secrets, MaxBuckets: c.maxBuckets,
 	})
 	if errors.Is(err, store.ErrSealed) {
-		return fmt.Errorf("%w, with --key-file", err)
+		return fmt.Errorf("%w, "+lostKeyFile, err)
 	}
 	if err != nil {
 		return err

@@ -63,8 +63,9 @@ are then for the bucket. Where not all users are trusted, --verify-cname asks fo
 the names BUCKET.ZONE.DOMAIN then need address records, such as those of *.ZONE.DOMAIN.
 With --key-file the secrets of access keys are sealed in the data directory, those that are there already at this
 start; a copy of the directory then does not tell them. Without the file the server does not start again, so
-keep a copy of it, elsewhere. To change the key give both files once, the new one first. Without --key-file it is the mode
-of the data directory that protects secrets. Objects are stored as they are in either case.
+keep a copy of it, elsewhere; "ois key discard-sealed" is for when it is lost. To change the key give both files once,
+the new one first. Without --key-file it is the mode of the data directory that protects secrets. Objects are stored
+as they are in either case.
 
 SIGTERM and Ctrl-C stop the server: requests that are under way get 30 seconds to
 finish. A second signal ends it at once, and no acknowledged write is lost either way.`,

@@ -235,3 +235,36 @@ func TestRootKeyIsMadeSealed(t *testing.T) {
 		}
 	}
 }
+
+// TestSealedSecretsAreDiscarded loses the key: what it has sealed is given up, and made anew.
+func TestSealedSecretsAreDiscarded(t *testing.T) {
+	fsys := vfs.NewMem()
+	old, err := openKeys(t, fsys, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	discard := func(dry bool, sealed bool) {
+		t.Helper()
+		d, err := Open(t.Context(), fsys, dir, &Options{Still: true, WithoutSecrets: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, root, err := d.DiscardSealed(t.Context(), dry)
+		if err := errors.Join(err, d.Close()); err != nil || root != sealed {
+			t.Errorf("root key discarded: %t, %v; want %t", root, err, sealed)
+		}
+	}
+	discard(true, true)
+	if k, err := openKeys(t, fsys, 1); err != nil || k.Secret != old.Secret {
+		t.Fatalf("after a dry run the root key is %+v, %v; want %+v", k, err, old)
+	}
+	discard(false, true)
+	k, err := openKeys(t, fsys)
+	if err != nil || !k.Created || k.ID == old.ID {
+		t.Errorf("the root key is %+v, %v; want a new one", k, err)
+	}
+	discard(false, false)
+	if again, err := openKeys(t, fsys, 2); err != nil || again.Secret != k.Secret {
+		t.Errorf("the root key is %+v, %v; want %+v, which was not sealed", again, err, k)
+	}
+}

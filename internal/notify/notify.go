@@ -10,13 +10,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/oisproject/ois/internal/metrics"
 	"github.com/oisproject/ois/internal/op"
+	"github.com/oisproject/ois/internal/queue"
 	"github.com/oisproject/ois/internal/store"
 )
 
@@ -73,18 +72,8 @@ type Figures struct {
 // A Notifier tells events.
 type Notifier struct {
 	Config
+	rules                 *queue.Runner[store.Queue]
 	told, failed, dropped atomic.Int64
-
-	mu    sync.Mutex
-	busy  map[store.Queue]bool  // served now
-	pause map[store.Queue]pause // not to be served yet
-	ended chan struct{}
-}
-
-// A pause is until a time, and long because of what went wrong before.
-type pause struct {
-	until time.Time
-	last  time.Duration
 }
 
 // New returns a Notifier.
@@ -95,14 +84,18 @@ func New(c Config) *Notifier {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Notifier{Config: c, busy: make(map[store.Queue]bool), pause: make(map[store.Queue]pause), ended: make(chan struct{}, 1)}
+	n := &Notifier{Config: c}
+	n.rules = queue.New(queue.Options[store.Queue]{
+		List: c.Store.Queues, Serve: n.serve, Wake: c.Store.Events(),
+		Most: maxTellers, First: firstPause, Longest: longPause,
+		Paused: n.paused, Now: c.Now, Logger: c.Logger,
+	})
+	return n
 }
 
 // Figures returns what was done so far.
 func (n *Notifier) Figures() Figures {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return Figures{Told: n.told.Load(), Failed: n.failed.Load(), Dropped: n.dropped.Load(), Waiting: int64(len(n.pause))}
+	return Figures{Told: n.told.Load(), Failed: n.failed.Load(), Dropped: n.dropped.Load(), Waiting: n.rules.Waiting()}
 }
 
 // Tell tells the figures.
@@ -115,88 +108,20 @@ func (n *Notifier) Tell(m *metrics.Sink) {
 }
 
 // Run tells events until ctx ends, and then waits for what is under way, which ctx cuts short.
-func (n *Notifier) Run(ctx context.Context) {
-	var tellers sync.WaitGroup
-	defer tellers.Wait()
-	for {
-		wait, err := n.begin(ctx, &tellers)
-		if err != nil && ctx.Err() == nil {
-			n.Logger.ErrorContext(ctx, "look for events to tell", slog.Any("error", err))
-		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return
-		case <-n.Store.Events():
-		case <-n.ended:
-		case <-timer.C:
-		}
-		timer.Stop()
-	}
-}
-
-// begin serves the queues that nobody serves, and returns when it is to be called again at the latest.
-func (n *Notifier) begin(ctx context.Context, tellers *sync.WaitGroup) (wait time.Duration, err error) {
-	queues, err := n.Store.Queues(ctx)
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	now := n.Now()
-	wait = longPause
-	if err != nil {
-		return firstPause, err
-	}
-	n.forget(queues)
-	rand.Shuffle(len(queues), func(i, j int) { queues[i], queues[j] = queues[j], queues[i] }) // so that each has its turn
-	for _, q := range queues {
-		if n.busy[q] {
-			continue
-		}
-		if p, ok := n.pause[q]; ok && now.Before(p.until) {
-			wait = min(wait, p.until.Sub(now))
-			continue
-		}
-		if len(n.busy) == maxTellers {
-			break // whoever ends calls again
-		}
-		n.busy[q] = true
-		tellers.Go(func() { n.serve(ctx, q) })
-	}
-	return wait, nil
-}
-
-// forget ends the pauses of queues that are empty now.
-func (n *Notifier) forget(queues []store.Queue) {
-	left := make(map[store.Queue]pause)
-	for _, q := range queues {
-		if p, ok := n.pause[q]; ok {
-			left[q] = p
-		}
-	}
-	n.pause = left
-}
+func (n *Notifier) Run(ctx context.Context) { n.rules.Run(ctx) }
 
 // serve tells the events of a queue until it is empty, cannot be told now, or has had its turn.
-func (n *Notifier) serve(ctx context.Context, q store.Queue) {
+func (n *Notifier) serve(ctx context.Context, q store.Queue) error {
 	more, err := true, error(nil)
 	for turn := 0; more && err == nil && ctx.Err() == nil && turn < turns; turn++ {
 		more, err = n.some(ctx, q)
 	}
-	n.mu.Lock()
-	delete(n.busy, q)
-	if err == nil {
-		delete(n.pause, q)
-	} else if ctx.Err() == nil {
-		last := min(max(2*n.pause[q].last, firstPause), longPause)
-		n.pause[q] = pause{until: n.Now().Add(last), last: last}
-		n.Logger.WarnContext(ctx, "events cannot be told; they are kept and tried again", slog.String("rule", q.Rule),
-			slog.Duration("pause", last), slog.Any("error", err))
-	}
-	n.mu.Unlock()
-	select {
-	case n.ended <- struct{}{}:
-	default:
-	}
+	return err
+}
+
+func (n *Notifier) paused(ctx context.Context, q store.Queue, pause time.Duration, err error) {
+	n.Logger.WarnContext(ctx, "events cannot be told; they are kept and tried again", slog.String("rule", q.Rule),
+		slog.Duration("pause", pause), slog.Any("error", err))
 }
 
 // some tells the oldest events of a queue.

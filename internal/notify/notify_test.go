@@ -11,10 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/oisproject/ois/internal/blob/packblob"
-	"github.com/oisproject/ois/internal/meta/pebblemeta"
 	"github.com/oisproject/ois/internal/op"
 	"github.com/oisproject/ois/internal/store"
+	"github.com/oisproject/ois/internal/store/storetest"
 	"github.com/oisproject/ois/internal/vfs"
 )
 
@@ -66,24 +65,6 @@ func (i *inbox) take() (got []string, tries int) {
 	return got, tries
 }
 
-// openStore opens a store in memory.
-func openStore(t *testing.T, fsys vfs.FS) *store.Store {
-	t.Helper()
-	m, err := pebblemeta.Open(pebblemeta.Options{FS: fsys, Dir: "meta"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := packblob.Open(fsys, "packs", packblob.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.Open(t.Context(), store.Options{Meta: m, Blobs: b})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
 // told makes a bucket with rules.
 func told(t *testing.T, s *store.Store, rules ...op.Notification) *store.Bucket {
 	t.Helper()
@@ -124,7 +105,7 @@ var all = []string{store.EventCreate, store.EventDelete, store.EventComplete, st
 
 func TestEachEventIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := openStore(t, vfs.NewMem())
+		s := storetest.Open(t, vfs.NewMem())
 		in := &inbox{status: 200, down: map[string]bool{}}
 		n := New(Config{Store: s, Poster: in})
 		ctx, stop := context.WithCancel(t.Context())
@@ -190,7 +171,7 @@ func TestEachEventIsTold(t *testing.T) {
 func TestOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		disk := vfs.NewMem()
-		s := openStore(t, disk)
+		s := storetest.Open(t, disk)
 		in := &inbox{status: 200, down: map[string]bool{"http://a/": true}}
 		ctx, stop := context.WithCancel(t.Context())
 		n := New(Config{Store: s, Poster: in})
@@ -219,7 +200,7 @@ func TestOutage(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
-		s = openStore(t, disk)
+		s = storetest.Open(t, disk)
 		in.set(false)
 		ctx, stop = context.WithCancel(t.Context())
 		again := New(Config{Store: s, Poster: in})
@@ -277,7 +258,7 @@ func TestOutage(t *testing.T) {
 // TestRefusedStatus takes an answer that is not 200 for a failure.
 func TestRefusedStatus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := openStore(t, vfs.NewMem())
+		s := storetest.Open(t, vfs.NewMem())
 		in := &inbox{status: 500, down: map[string]bool{}}
 		ctx, stop := context.WithCancel(t.Context())
 		go New(Config{Store: s, Poster: in}).Run(ctx)

@@ -851,9 +851,9 @@ type PostObjectInput struct {
 	// Encoding of the fields and of the name of the file, such as GBK or Big5. They are
 	// converted to UTF-8.
 	Charset string `json:"-"`
-	// Address that the browser is sent to afterwards, also after an error, with status, code,
-	// message and request_id added to its query. An absolute http or https URL of at most
-	// 2048 bytes.
+	// Address that the browser is sent to afterwards, also after an error of an upload that
+	// is allowed, with status, code, message and request_id added to its query. An absolute
+	// http or https URL of at most 2048 bytes.
 	Redirect string `json:"-"`
 	// Storage class of the object, in any letter case.
 	StorageClass string `json:"-"`

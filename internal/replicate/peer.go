@@ -41,6 +41,7 @@ type agent struct {
 	client *http.Client
 	key    *signature.Key
 	now    func() time.Time
+	piece  int64 // bytes up to which an object is sent by one request, and of each part of a larger one
 }
 
 // A refusal is an answer that is not what was wanted.
@@ -154,16 +155,14 @@ func replicaHeader(h http.Header, info *store.ObjectInfo) http.Header {
 	return h
 }
 
-const (
-	onePiece = 64 << 20 // up to here an object is sent by one request
-	perPart  = 64 << 20 // of a larger one, unless there would be too many parts
-)
+// piece is how many bytes one request sends, unless there would be too many parts.
+const piece = 64 << 20
 
 // send makes the object there what it is here. The object is open.
 func (a *agent) send(ctx context.Context, owner, bucket, class string, o *store.Object) error {
 	info := o.Info()
 	h := objectHeader(&info, class)
-	if info.Size <= onePiece {
+	if info.Size <= a.piece {
 		return a.sendRange(ctx, o, 0, info.Size, &call{
 			method: http.MethodPut, bucket: bucket, key: info.Key, owner: owner, header: replicaHeader(h, &info),
 		}, http.StatusCreated)
@@ -187,7 +186,7 @@ func (a *agent) send(ctx context.Context, owner, bucket, class string, o *store.
 // sendParts sends an object part by part, and completes it.
 func (a *agent) sendParts(ctx context.Context, owner, bucket, upload string, o *store.Object) error {
 	info := o.Info()
-	part := max(int64(perPart), info.Size/op.LimitPartsPerUpload+1)
+	part := max(a.piece, info.Size/op.LimitPartsPerUpload+1)
 	query := "upload_id=" + url.QueryEscape(upload)
 	var done struct {
 		Parts []op.CompletedPart `json:"object_parts"`

@@ -22,6 +22,7 @@ import (
 	"github.com/oisproject/ois/internal/fault"
 	"github.com/oisproject/ois/internal/metrics"
 	"github.com/oisproject/ois/internal/op"
+	"github.com/oisproject/ois/internal/queue"
 	"github.com/oisproject/ois/internal/store"
 	"github.com/oisproject/ois/sdk/go/signature"
 )
@@ -58,17 +59,8 @@ type Figures struct {
 type Replicator struct {
 	Config
 	agents                  map[string]*agent // by zone
+	buckets                 *queue.Runner[uint64]
 	copied, deleted, failed atomic.Int64
-
-	mu    sync.Mutex
-	busy  map[uint64]bool  // buckets served now
-	pause map[uint64]pause // not to be served yet
-	ended chan struct{}
-}
-
-type pause struct {
-	until time.Time
-	last  time.Duration
 }
 
 // New returns a Replicator.
@@ -79,10 +71,12 @@ func New(c Config) *Replicator {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	r := &Replicator{
-		Config: c, agents: make(map[string]*agent),
-		busy: make(map[uint64]bool), pause: make(map[uint64]pause), ended: make(chan struct{}, 1),
-	}
+	r := &Replicator{Config: c, agents: make(map[string]*agent)}
+	r.buckets = queue.New(queue.Options[uint64]{
+		List: c.Store.StaleBuckets, Serve: r.pass, Wake: c.Store.Replicas(),
+		Most: maxBuckets, First: firstPause, Longest: longPause,
+		Paused: r.paused, Now: c.Now, Logger: c.Logger,
+	})
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ResponseHeaderTimeout, transport.MaxIdleConnsPerHost, transport.Proxy = answerTime, maxBuckets*senders, nil
 	client := &http.Client{
@@ -90,16 +84,14 @@ func New(c Config) *Replicator {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	for _, p := range c.Peers {
-		r.agents[p.Zone] = &agent{Peer: p, client: client, key: signature.NewKey(AccessKeyID, c.Secret), now: c.Now}
+		r.agents[p.Zone] = &agent{Peer: p, client: client, key: signature.NewKey(AccessKeyID, c.Secret), now: c.Now, piece: piece}
 	}
 	return r
 }
 
 // Figures returns what was done so far.
 func (r *Replicator) Figures() Figures {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return Figures{Copied: r.copied.Load(), Deleted: r.deleted.Load(), Failed: r.failed.Load(), Waiting: int64(len(r.pause))}
+	return Figures{Copied: r.copied.Load(), Deleted: r.deleted.Load(), Failed: r.failed.Load(), Waiting: r.buckets.Waiting()}
 }
 
 // Tell tells the figures.
@@ -135,78 +127,30 @@ func (r *Replicator) Find(ctx context.Context, owner, bucket string) (zone strin
 
 // Run sends what is stale until ctx ends, and then waits for what is under way, which ctx cuts short.
 func (r *Replicator) Run(ctx context.Context) {
-	var servers sync.WaitGroup
-	defer servers.Wait()
+	var marker sync.WaitGroup
+	defer marker.Wait()
+	marker.Go(func() { r.markBacklogs(ctx) })
+	r.buckets.Run(ctx)
+}
+
+// markBacklogs marks what was there before a replication setting, again and again.
+func (r *Replicator) markBacklogs(ctx context.Context) {
 	tick := time.NewTicker(backlogTick)
 	defer tick.Stop()
 	for {
-		wait, err := r.begin(ctx, &servers)
-		if err != nil && ctx.Err() == nil {
-			r.Logger.ErrorContext(ctx, "look for what is to be replicated", slog.Any("error", err))
-		}
-		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
-			timer.Stop()
 			return
-		case <-r.Store.Replicas():
-		case <-r.ended:
-		case <-timer.C:
 		case <-tick.C:
-			if _, err := r.Store.MarkBacklogs(ctx, r.Now()); err != nil && ctx.Err() == nil {
-				r.Logger.ErrorContext(ctx, "mark objects from before a replication setting", slog.Any("error", err))
-			}
 		}
-		timer.Stop()
+		if _, err := r.Store.MarkBacklogs(ctx, r.Now()); err != nil && ctx.Err() == nil {
+			r.Logger.ErrorContext(ctx, "mark objects from before a replication setting", slog.Any("error", err))
+		}
 	}
 }
 
-// begin serves the buckets that nobody serves, and returns when it is to be called again at the latest.
-func (r *Replicator) begin(ctx context.Context, servers *sync.WaitGroup) (wait time.Duration, err error) {
-	buckets, err := r.Store.StaleBuckets(ctx)
-	if err != nil {
-		return longPause, err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	now := r.Now()
-	wait = longPause
-	left := make(map[uint64]pause)
-	for _, id := range buckets {
-		p, paused := r.pause[id]
-		if paused {
-			left[id] = p
-		}
-		switch {
-		case r.busy[id] || len(r.busy) == maxBuckets: // whoever ends calls again
-		case paused && now.Before(p.until):
-			wait = min(wait, p.until.Sub(now))
-		default:
-			r.busy[id] = true
-			servers.Go(func() { r.serve(ctx, id) })
-		}
-	}
-	r.pause = left
-	return wait, nil
-}
-
-// serve sends what is stale in a bucket, once through.
-func (r *Replicator) serve(ctx context.Context, id uint64) {
-	err := r.pass(ctx, id)
-	r.mu.Lock()
-	delete(r.busy, id)
-	if err == nil {
-		delete(r.pause, id)
-	} else if ctx.Err() == nil {
-		last := min(max(2*r.pause[id].last, firstPause), longPause)
-		r.pause[id] = pause{until: r.Now().Add(last), last: last}
-		r.Logger.WarnContext(ctx, "replication waits; nothing is lost", slog.Duration("pause", last), slog.Any("error", err))
-	}
-	r.mu.Unlock()
-	select {
-	case r.ended <- struct{}{}:
-	default:
-	}
+func (r *Replicator) paused(ctx context.Context, _ uint64, pause time.Duration, err error) {
+	r.Logger.WarnContext(ctx, "replication waits; nothing is lost", slog.Duration("pause", pause), slog.Any("error", err))
 }
 
 // pass goes once through the stale keys of a bucket. One that fails does not keep the others.

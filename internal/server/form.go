@@ -21,13 +21,6 @@ func (x *exchange) readForm(a *access.Attempt) error {
 	request.Body = &x.body
 	in, err := wire.CodecOf(op.PostObject).Params(request)
 	x.form = in.(*op.PostObjectInput)
-	if x.form.Redirect != "" { // also where the form is not complete: that is told there
-		to, bad := wire.ParseRedirect(x.form.Redirect)
-		if bad == nil {
-			x.backTo = &to
-		}
-		err = cmp.Or(err, bad)
-	}
 	if err != nil {
 		return err
 	}
@@ -60,6 +53,9 @@ func baseName(name string) string {
 
 // postObject stores the file of a form.
 func (x *exchange) postObject() error {
+	if err := x.obeyRedirect(); err != nil {
+		return err
+	}
 	in, err := x.formObject()
 	if err != nil {
 		return err
@@ -74,6 +70,19 @@ func (x *exchange) postObject() error {
 		out.Location = x.backTo.Location(http.StatusCreated, "created", "Object created", x.id[0])
 	}
 	return wire.CodecOf(op.PostObject).Encode(&x.w, out)
+}
+
+// obeyRedirect finds out where the browser is sent afterwards, whatever comes of the form. That is obeyed only now that the upload is
+// allowed: else anybody could make links of this server lead anywhere.
+func (x *exchange) obeyRedirect() error {
+	if x.form.Redirect == "" {
+		return nil
+	}
+	to, err := wire.ParseRedirect(x.form.Redirect)
+	if err == nil {
+		x.backTo = &to
+	}
+	return err
 }
 
 // failForm sends the browser where the form wants it, with an error.

@@ -65,6 +65,8 @@ func TestMirror(t *testing.T) {
 	o.wantAsked(t, "/site/head", "/site/range", "/site/match")
 	f.ask(f.key, "GET", "/bucket1/k?version_id=null", "").wantFault(http.StatusNotFound, "object_not_exists")
 	f.ask(nil, "GET", "/bucket1/k", "").wantFault(http.StatusForbidden, "permission_denied")
+	f.ask(f.key, "PUT", "/bucket1/copy", "", "X-Qs-Copy-Source: /bucket1/k").wantFault(http.StatusNotFound, "object_not_exists")
+	f.ask(f.key, "GET", "/bucket1/k?image&action=info", "").wantFault(http.StatusNotFound, "object_not_exists")
 	f.ask(f.key, "DELETE", "/bucket1?mirror", "").want(http.StatusNoContent)
 	f.ask(f.key, "GET", "/bucket1/k", "").wantFault(http.StatusNotFound, "object_not_exists")
 	f.ask(f.key, "HEAD", "/bucket1/k", "").want(http.StatusNotFound)

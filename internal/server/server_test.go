@@ -17,9 +17,8 @@ import (
 	"time"
 
 	"github.com/oisproject/ois/internal/blob"
-	"github.com/oisproject/ois/internal/blob/packblob"
-	"github.com/oisproject/ois/internal/meta/pebblemeta"
 	"github.com/oisproject/ois/internal/store"
+	"github.com/oisproject/ois/internal/store/storetest"
 	"github.com/oisproject/ois/internal/vfs"
 	"github.com/oisproject/ois/sdk/go/signature"
 )
@@ -154,24 +153,10 @@ func start(t testing.TB, change ...func(*Config)) *fixture {
 
 func (f *fixture) openStore(change ...func(*store.Options)) *store.Store {
 	f.t.Helper()
-	fsys := vfs.NewMem()
-	m, err := pebblemeta.Open(pebblemeta.Options{FS: fsys, Dir: "meta"})
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	b, err := packblob.Open(fsys, "packs", packblob.Options{})
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	f.disk = &damagedBlobs{Engine: b, after: -1}
-	o := store.Options{Meta: m, Blobs: f.disk}
-	for _, change := range change {
-		change(&o)
-	}
-	s, err := store.Open(f.t.Context(), o)
-	if err != nil {
-		f.t.Fatal(err)
-	}
+	s := storetest.Open(f.t, vfs.NewMem(), append([]func(*store.Options){func(o *store.Options) {
+		f.disk = &damagedBlobs{Engine: o.Blobs, after: -1}
+		o.Blobs = f.disk
+	}}, change...)...)
 	f.t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			f.t.Error(err)

@@ -7,6 +7,7 @@ import (
 	"testing/iotest"
 
 	"github.com/oisproject/ois/internal/op"
+	"github.com/oisproject/ois/internal/store/storetest"
 	"github.com/oisproject/ois/internal/vfs"
 )
 
@@ -43,7 +44,7 @@ func TestBodyOfUnknownLengthIsKeptWhole(t *testing.T) {
 
 func TestAppendGrowsAnObject(t *testing.T) {
 	fsys := vfs.NewMem()
-	s := open(t, fsys)
+	s := storetest.Open(t, fsys)
 	defer s.Close()
 	b := makeBucket(t, s, "test-bucket")
 	want, size := "", int64(0)
@@ -85,7 +86,7 @@ func TestAppendGrowsAnObject(t *testing.T) {
 // TestStoreOpensAfterItsLastBlobsWent stands for a crash of the sweeper when it had deleted blobs and not yet their rows.
 func TestStoreOpensAfterItsLastBlobsWent(t *testing.T) {
 	fsys := vfs.NewMem()
-	s := open(t, fsys)
+	s := storetest.Open(t, fsys)
 	b := makeBucket(t, s, "test-bucket")
 	put(t, b, "a", big("x"))
 	put(t, b, "small", "x")
@@ -103,7 +104,7 @@ func TestStoreOpensAfterItsLastBlobsWent(t *testing.T) {
 	if err := fsys.RemoveAll("blobs"); err != nil {
 		t.Fatal(err)
 	}
-	s = open(t, fsys)
+	s = storetest.Open(t, fsys)
 	defer s.Close()
 	if err := s.Sweep(t.Context()); err != nil {
 		t.Error(err)

@@ -13,11 +13,10 @@ import (
 	"testing"
 
 	"github.com/oisproject/ois/internal/blob"
-	"github.com/oisproject/ois/internal/blob/packblob"
 	"github.com/oisproject/ois/internal/fault"
-	"github.com/oisproject/ois/internal/meta/pebblemeta"
 	"github.com/oisproject/ois/internal/op"
 	"github.com/oisproject/ois/internal/store"
+	"github.com/oisproject/ois/internal/store/storetest"
 	"github.com/oisproject/ois/internal/vfs"
 )
 
@@ -379,7 +378,7 @@ func TestCopiesChangeTheKey(t *testing.T) {
 // TestCopyWithTheSameKeyMovesNoByte: both share the blobs.
 func TestCopyWithTheSameKeyMovesNoByte(t *testing.T) {
 	fsys := vfs.NewMem()
-	s := open(t, fsys)
+	s := storetest.Open(t, fsys)
 	defer s.Close()
 	b := makeBucket(t, s, "test-bucket")
 	data := string(noise(300_000, 1))
@@ -462,7 +461,7 @@ func TestSelfCopyWithAnotherKeyUndoesNoWrite(t *testing.T) {
 // TestNothingReadableIsOnTheDisk looks for what was stored in all files.
 func TestNothingReadableIsOnTheDisk(t *testing.T) {
 	fsys := vfs.NewMem()
-	s := open(t, fsys)
+	s := storetest.Open(t, fsys)
 	b := makeBucket(t, s, "test-bucket")
 	marker := func(what string) string { return "MARKER-" + what + "-OF-THE-CONTENT." }
 	fill := func(what string, n int) string { return strings.Repeat(marker(what), n/len(marker(what))+1)[:n] }
@@ -558,19 +557,10 @@ func (m *meddler) Open(ctx context.Context, id blob.ID, off, n int64) (io.ReadCl
 
 func TestMeddlingWithEncryptedBytesIsNoticed(t *testing.T) {
 	fsys, log := vfs.NewMem(), &journal{}
-	m, err := pebblemeta.Open(pebblemeta.Options{FS: fsys, Dir: "meta"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	packs, err := packblob.Open(fsys, "blobs", packblob.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	blobs := &meddler{Engine: packs}
-	s, err := store.Open(t.Context(), store.Options{Meta: m, Blobs: blobs, Logger: log.logger()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	blobs := &meddler{}
+	s := storetest.Open(t, fsys, func(o *store.Options) {
+		blobs.Engine, o.Blobs, o.Logger = o.Blobs, blobs, log.logger()
+	})
 	defer s.Close()
 	b := makeBucket(t, s, "test-bucket")
 	id := initiateSealed(t, b, ourKey, "k")
@@ -642,7 +632,7 @@ func TestMeddlingWithEncryptedBytesIsNoticed(t *testing.T) {
 // TestEncryptedObjectsSurviveAPowerCut: what was acknowledged is there after it, and can be read with the key alone.
 func TestEncryptedObjectsSurviveAPowerCut(t *testing.T) {
 	fsys := vfs.NewCrashableMem()
-	s := open(t, fsys)
+	s := storetest.Open(t, fsys)
 	b := makeBucket(t, s, "test-bucket")
 	objects := map[string]string{"small": "some bytes", "large": string(noise(200_000, 1))}
 	for key, data := range objects {
@@ -657,7 +647,7 @@ func TestEncryptedObjectsSurviveAPowerCut(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s = open(t, left)
+	s = storetest.Open(t, left)
 	defer s.Close()
 	b, err := s.Bucket(t.Context(), "test-bucket")
 	if err != nil {

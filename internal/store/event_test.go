@@ -7,6 +7,7 @@ import (
 
 	"github.com/oisproject/ois/internal/op"
 	"github.com/oisproject/ois/internal/store"
+	"github.com/oisproject/ois/internal/store/storetest"
 	"github.com/oisproject/ois/internal/vfs"
 )
 
@@ -41,7 +42,7 @@ func listen(t *testing.T, b *store.Bucket) {
 }
 
 func TestEventsOfVersions(t *testing.T) {
-	s := open(t, vfs.NewMem())
+	s := storetest.Open(t, vfs.NewMem())
 	b := makeBucket(t, s, "test-bucket")
 	version := func(status string) {
 		t.Helper()
@@ -146,7 +147,7 @@ func TestEventsOfVersions(t *testing.T) {
 
 // TestEventsOfOldBuckets: a rule that comes while an upload is under way is told of it, and one that goes is not.
 func TestEventsOfOldBuckets(t *testing.T) {
-	s := open(t, vfs.NewMem())
+	s := storetest.Open(t, vfs.NewMem())
 	b := makeBucket(t, s, "test-bucket")
 	put := func(b *store.Bucket, do func()) {
 		t.Helper()

@@ -3,28 +3,12 @@ package store
 import (
 	"testing"
 
-	"github.com/oisproject/ois/internal/blob/packblob"
 	"github.com/oisproject/ois/internal/fault"
-	"github.com/oisproject/ois/internal/meta/pebblemeta"
 	"github.com/oisproject/ois/internal/op"
-	"github.com/oisproject/ois/internal/vfs"
 )
 
 func TestVersioningAndReplicationExcludeEachOther(t *testing.T) {
-	fsys := vfs.NewMem()
-	m, err := pebblemeta.Open(pebblemeta.Options{FS: fsys, Dir: "meta"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	blobs, err := packblob.Open(fsys, "blobs", packblob.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := Open(t.Context(), Options{Meta: m, Blobs: blobs})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := openMem(t)
 	if _, err := s.PutBucket(t.Context(), RootUser, "jn1a", &op.PutBucketInput{Bucket: "test-bucket"}); err != nil {
 		t.Fatal(err)
 	}

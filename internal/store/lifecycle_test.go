@@ -269,6 +269,40 @@ func TestRemovedRulesDoNothingMore(t *testing.T) {
 	}
 }
 
+// TestLifecycleOfASuspendedBucket does nothing from the moment on when it is suspended, and goes on later.
+func TestLifecycleOfASuspendedBucket(t *testing.T) {
+	s, i, _ := openInterrupted(t)
+	b := makeBucket(t, s, "test-bucket")
+	for n := range 250 {
+		put(t, b, fmt.Sprintf("%03d", n), "")
+	}
+	setLifecycle(t, b, expire("", 5))
+	suspend := func(on bool) {
+		if err := s.SuspendBucket(t.Context(), "test-bucket", on); err != nil {
+			t.Error(err)
+		}
+	}
+	i.before(drops('o'), func() { suspend(true) }) // the first change
+	pass(t, s, days(6), "")
+	var dry job.Result
+	if err := s.RunLifecycle(t.Context(), job.Task{AsOf: days(6), DryRun: true}, &dry); err != nil || len(dry.Notes) > 0 {
+		t.Errorf("a dry run would do %q, %v; want nothing", dry.Notes, err)
+	}
+	if n := len(keysOf(t, b)); n != 250 {
+		t.Errorf("%d of 250 objects are left; want all", n)
+	}
+	wantStates(t, s, b, "unchecked")
+	suspend(false)
+	i.before(drops('o'), func() { // another setting does not matter
+		if _, err := b.PutBucketCORS(t.Context(), &op.PutBucketCORSInput{CORSRules: []op.CORSRule{{AllowedOrigin: "*"}}}); err != nil {
+			t.Error(err)
+		}
+	})
+	pass(t, s, days(6), "buckets 1, expired 250")
+	wantStates(t, s, b, "ready")
+	wantKeys(t, b)
+}
+
 func TestLifecycleOfABucketThatGoes(t *testing.T) {
 	s, i, _ := openInterrupted(t)
 	b := makeBucket(t, s, "test-bucket")

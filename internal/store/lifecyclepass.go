@@ -53,14 +53,14 @@ type walker struct {
 	// span returns where the rows of a bucket with keys under a prefix are.
 	span func(bucket uint64, prefix string) (lo, hi []byte)
 	// due returns what rules demand for a row, and how a report calls what it is; an empty deed is nothing.
-	due func(p *lifecycle.Plan, r meta.Row) (d deed, what string, err error)
+	due func(p *lifecycle.Plan, snap meta.Snapshot, r meta.Row) (d deed, what string, err error)
 	// do adds that to a change. The row is that of the snapshot.
 	do func(c *change, snap *view, bucket uint64, r meta.Row, d deed) error
 }
 
 // walkers are all that a pass walks over. Versions come before objects, so that no pass erases what it has itself made an older version.
 var walkers = []walker{
-	{[]lifecycle.Action{lifecycle.ExpireNoncurrent, lifecycle.TransitionNoncurrent}, versionSpan, dueVersion, doVersion},
+	{[]lifecycle.Action{lifecycle.ExpireNoncurrent, lifecycle.TransitionNoncurrent, lifecycle.Expire}, versionSpan, dueVersion, doVersion},
 	{[]lifecycle.Action{lifecycle.Expire, lifecycle.Transition}, objectSpan, dueObject, doObject},
 	{[]lifecycle.Action{lifecycle.Abort}, uploadSpan, dueUpload, doUpload},
 }
@@ -70,7 +70,7 @@ func objectSpan(bucket uint64, prefix string) (lo, hi []byte) {
 	return lo, successor(lo)
 }
 
-func dueObject(p *lifecycle.Plan, r meta.Row) (deed, string, error) {
+func dueObject(p *lifecycle.Plan, _ meta.Snapshot, r meta.Row) (deed, string, error) {
 	o, err := decodeObject(r.Val)
 	if err != nil {
 		return "", "", err
@@ -107,7 +107,7 @@ func uploadSpan(bucket uint64, prefix string) (lo, hi []byte) {
 	return lo, successor(lo)
 }
 
-func dueUpload(p *lifecycle.Plan, r meta.Row) (deed, string, error) {
+func dueUpload(p *lifecycle.Plan, _ meta.Snapshot, r meta.Row) (deed, string, error) {
 	key, id, err := splitUploadKey(r.Key)
 	if err != nil {
 		return "", "", err
@@ -125,7 +125,7 @@ func doUpload(c *change, _ *view, _ uint64, r meta.Row, _ deed) error {
 	return err
 }
 
-// errRulesChanged ends a walk whose rules hold no more.
+// errRulesChanged ends a walk whose rules hold no more, or not now.
 var errRulesChanged = errors.New("the rules were changed")
 
 // RunLifecycle makes one pass over all buckets, as of the time of the task. What goes wrong with one bucket keeps no other
@@ -237,7 +237,7 @@ func (p *pass) visit(ctx context.Context, name string) (*visit, error) {
 		return nil, err
 	}
 	v.plan = lifecycle.At(v.doc.Rule, p.task.AsOf)
-	if v.plan.Empty() {
+	if v.plan.Empty() || v.bucket.row.suspended { // its owner can neither change the rules nor save anything
 		return nil, nil
 	}
 	return v, nil
@@ -275,7 +275,7 @@ func (v *visit) page(ctx context.Context, w *walker, from, end []byte) (next []b
 				next = bytes.Clone(r.Key)
 				return nil, true
 			}
-			d, what, err := w.due(v.plan, r)
+			d, what, err := w.due(v.plan, snap, r)
 			switch {
 			case err != nil:
 				v.bad(fmt.Errorf("row %q: %w", r.Key, err))
@@ -321,10 +321,10 @@ func (v *visit) change(ctx context.Context, w *walker, keys [][]byte) error {
 	var failed []error
 	err := v.bucket.write(ctx, func(snap *view) (*meta.Change, error) {
 		list, failed = list[:0], failed[:0]
-		if err := v.check(snap); err != nil {
+		var c change
+		if err := v.check(snap, &c); err != nil {
 			return nil, err
 		}
-		var c change
 		for _, k := range keys {
 			r, ok, err := snap.Get(k)
 			if err != nil {
@@ -334,7 +334,7 @@ func (v *visit) change(ctx context.Context, w *walker, keys [][]byte) error {
 				continue
 			}
 			r.Key = k
-			d, what, err := w.due(v.plan, r)
+			d, what, err := w.due(v.plan, snap, r)
 			if err != nil || d == "" {
 				continue
 			}
@@ -353,7 +353,6 @@ func (v *visit) change(ctx context.Context, w *walker, keys [][]byte) error {
 		if len(list) == 0 {
 			return nil, nil
 		}
-		c.still(settingKey(v.bucket.row.id, settingLifecycle), v.rev)
 		return c.unlessEmpty(snap, v.bucket.row.id), nil
 	})
 	if isGone(err) {
@@ -371,12 +370,19 @@ func (v *visit) change(ctx context.Context, w *walker, keys [][]byte) error {
 	return v.pace.spend(ctx, int64(len(list))*lifecycleCost)
 }
 
-// check sees to it that the rules are what they were.
-func (v *visit) check(snap meta.Snapshot) error {
-	r, ok, err := snap.Get(settingKey(v.bucket.row.id, settingLifecycle))
-	if err == nil && (!ok || r.Rev != v.rev) {
+// check sees to it that a change finds the rules as they were, and the bucket not suspended.
+func (v *visit) check(snap meta.Snapshot, c *change) error {
+	now, err := v.store.bucketIn(snap, v.bucket.name)
+	if err != nil {
+		return err
+	}
+	at := settingKey(v.bucket.row.id, settingLifecycle)
+	r, ok, err := snap.Get(at)
+	if err == nil && (!ok || r.Rev != v.rev || now.row.suspended) {
 		err = errRulesChanged
 	}
+	c.still(at, v.rev)
+	c.still(bucketKey(v.bucket.name), now.rev)
 	return err
 }
 
@@ -386,16 +392,15 @@ func (v *visit) markReady(ctx context.Context) error {
 		return nil
 	}
 	err := v.bucket.write(ctx, func(snap *view) (*meta.Change, error) {
-		if err := v.check(snap); err != nil {
+		var c change
+		if err := v.check(snap, &c); err != nil {
 			return nil, err
 		}
-		var c change
 		row := v.bucket.row
 		if err := row.put(&c, settingLifecycle, v.doc); err != nil {
 			return nil, err
 		}
 		c.guard(meta.Live, liveKey(row.id))
-		c.still(settingKey(row.id, settingLifecycle), v.rev)
 		return c.done(), nil
 	})
 	if isGone(err) {

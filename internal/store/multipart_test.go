@@ -12,6 +12,7 @@ import (
 	"github.com/oisproject/ois/internal/fault"
 	"github.com/oisproject/ois/internal/op"
 	"github.com/oisproject/ois/internal/store"
+	"github.com/oisproject/ois/internal/store/storetest"
 	"github.com/oisproject/ois/internal/vfs"
 )
 
@@ -245,7 +246,7 @@ func TestListUploadsAndParts(t *testing.T) {
 
 func TestCopyPartAndAbort(t *testing.T) {
 	fsys := vfs.NewMem()
-	s := open(t, fsys)
+	s := storetest.Open(t, fsys)
 	defer s.Close()
 	b := makeBucket(t, s, "test-bucket")
 	data := noise(6<<20, 3)

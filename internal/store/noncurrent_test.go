@@ -84,17 +84,19 @@ func TestLifecycleOfVersions(t *testing.T) {
 	on(80, "buckets 1")
 	k3 := putVersion(t, b, "k", "k3")
 	on(100, "buckets 1, erased 1") // l1
-	on(105, "buckets 1, erased 1") // k2
-	wantVersions(t, b, "k "+k3+" *", "k "+kMarker+" -", "l "+lMarker+" * -")
+	wantVersions(t, b, "k "+k3+" *", "k "+kMarker+" -", "k "+k2, "l "+lMarker+" * -")
+	on(105, "buckets 1, erased 2") // k2, and the delete marker of l, which hides nothing any more
+	wantVersions(t, b, "k "+k3+" *", "k "+kMarker+" -")
 	on(120, "buckets 1, expired 1") // k3; a delete marker moves nowhere
 	second, _ := newest(t, b, "k")
 	on(139, "buckets 1")
 	on(140, "buckets 1, erased 1") // the first delete marker of k
 	on(150, "buckets 1, transitioned 1")
-	wantVersions(t, b, "k "+second+" * -", "k "+k3, "l "+lMarker+" * -")
-	on(180, "buckets 1, erased 1")
-	on(365, "buckets 1")
-	wantVersions(t, b, "k "+second+" * -", "l "+lMarker+" * -")
+	wantVersions(t, b, "k "+second+" * -", "k "+k3)
+	on(180, "buckets 1, erased 1") // k3
+	wantVersions(t, b, "k "+second+" * -")
+	on(365, "buckets 1, erased 1") // the delete marker
+	wantVersions(t, b)
 	if err := s.Sweep(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -158,7 +160,48 @@ func TestPassErasesNothingThatItHasExpired(t *testing.T) {
 		t.Errorf("the dry run notes %q; want %q", dry.Notes, want)
 	}
 	pass(t, s, days(300), "buckets 1, erased 1")
-	pass(t, s, days(900), "buckets 1")
+	pass(t, s, days(900), "buckets 1, erased 1")
+	wantVersions(t, b)
+}
+
+// TestDeleteMarkersThatHideNothing go when they are as old as an object that expires; others stay.
+func TestDeleteMarkersThatHideNothing(t *testing.T) {
+	s, b := newBucket(t)
+	b = versioned(t, s, b, "ENABLED")
+	hidden := putVersion(t, b, "a/hides", "1")
+	var markers []string
+	for _, key := range []string{"a/hides", "a/lone", "b/lone"} {
+		if _, err := b.DeleteObject(t.Context(), &op.DeleteObjectInput{Key: key}); err != nil {
+			t.Fatal(err)
+		}
+		id, _ := newest(t, b, key)
+		markers = append(markers, key+" "+id+" * -")
+	}
+	setLifecycle(t, b, expire("a/", 5), eraseOlder("b/", 1))
+	pass(t, s, days(4), "buckets 1")
+	r := pass(t, s, days(5), "buckets 1, erased 1")
+	if want := `erased test-bucket/"a/lone", delete marker `; len(r.Notes) != 1 || !strings.HasPrefix(r.Notes[0], want) {
+		t.Errorf("the pass notes %q; want %q", r.Notes, want)
+	}
+	wantVersions(t, b, markers[0], "a/hides "+hidden, markers[2])
+	checkClean(t, s)
+}
+
+// TestDeleteMarkerThatIsCoveredMeanwhileStays as an older version.
+func TestDeleteMarkerThatIsCoveredMeanwhileStays(t *testing.T) {
+	s, i, _ := openInterrupted(t)
+	b := versioned(t, s, makeBucket(t, s, "test-bucket"), "ENABLED")
+	if _, err := b.DeleteObject(t.Context(), &op.DeleteObjectInput{Key: "k"}); err != nil {
+		t.Fatal(err)
+	}
+	marker, _ := newest(t, b, "k")
+	setLifecycle(t, b, expire("", 5))
+	id := ""
+	i.before(drops('v'), func() { id = putVersion(t, b, "k", "1") })
+	pass(t, s, days(5), "buckets 1, expired 1") // what covers it: that is as old on that day
+	top, _ := newest(t, b, "k")
+	wantVersions(t, b, "k "+top+" * -", "k "+id, "k "+marker+" -")
+	checkClean(t, s)
 }
 
 // TestOlderVersionThatBecomesCurrentMeanwhileStays, and so do those under it.

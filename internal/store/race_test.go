@@ -7,12 +7,11 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/oisproject/ois/internal/blob/packblob"
 	"github.com/oisproject/ois/internal/fault"
 	"github.com/oisproject/ois/internal/meta"
-	"github.com/oisproject/ois/internal/meta/pebblemeta"
 	"github.com/oisproject/ois/internal/op"
 	"github.com/oisproject/ois/internal/store"
+	"github.com/oisproject/ois/internal/store/storetest"
 	"github.com/oisproject/ois/internal/vfs"
 )
 
@@ -75,19 +74,8 @@ func sets(kind byte) func(*meta.Change) bool {
 func openInterrupted(t *testing.T) (*store.Store, *interrupter, vfs.FS) {
 	t.Helper()
 	fsys := vfs.NewMem()
-	m, err := pebblemeta.Open(pebblemeta.Options{FS: fsys, Dir: "meta"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := packblob.Open(fsys, "blobs", packblob.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	i := &interrupter{Engine: m}
-	s, err := store.Open(t.Context(), store.Options{Meta: i, Blobs: b})
-	if err != nil {
-		t.Fatal(err)
-	}
+	i := &interrupter{}
+	s := storetest.Open(t, fsys, func(o *store.Options) { i.Engine, o.Meta = o.Meta, i })
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)

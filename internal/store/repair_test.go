@@ -16,6 +16,7 @@ import (
 	"github.com/oisproject/ois/internal/meta/pebblemeta"
 	"github.com/oisproject/ois/internal/op"
 	"github.com/oisproject/ois/internal/store"
+	"github.com/oisproject/ois/internal/store/storetest"
 	"github.com/oisproject/ois/internal/vfs"
 )
 
@@ -30,13 +31,7 @@ type patient struct {
 // engines opens the engines of the store.
 func (p *patient) engines() {
 	p.t.Helper()
-	var err error
-	if p.meta, err = pebblemeta.Open(pebblemeta.Options{FS: p.fs, Dir: "meta"}); err != nil {
-		p.t.Fatal(err)
-	}
-	if p.blobs, err = packblob.Open(p.fs, "blobs", packblob.Options{}); err != nil {
-		p.t.Fatal(err)
-	}
+	p.meta, p.blobs = storetest.Engines(p.t, p.fs)
 }
 
 // reopen ends what the engines know of each other.

@@ -9,13 +9,13 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/oisproject/ois/internal/blob/packblob"
 	"github.com/oisproject/ois/internal/fault"
 	"github.com/oisproject/ois/internal/meta"
 	"github.com/oisproject/ois/internal/meta/pebblemeta"
 	"github.com/oisproject/ois/internal/op"
 	"github.com/oisproject/ois/internal/seal"
 	"github.com/oisproject/ois/internal/store"
+	"github.com/oisproject/ois/internal/store/storetest"
 	"github.com/oisproject/ois/internal/vfs"
 )
 
@@ -52,16 +52,10 @@ func (b *breaking) Apply(ctx context.Context, c *meta.Change) error {
 // openWith starts a store on a file system; after so many changes nothing can be changed any more.
 func openWith(t *testing.T, fsys vfs.FS, changes int, o store.Options) (*store.Store, error) {
 	t.Helper()
-	m, err := pebblemeta.Open(pebblemeta.Options{FS: fsys, Dir: "meta"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	m, blobs := storetest.Engines(t, fsys)
 	b := &breaking{Engine: m}
 	b.left.Store(int64(changes))
-	o.Meta = b
-	if o.Blobs, err = packblob.Open(fsys, "blobs", packblob.Options{}); err != nil {
-		t.Fatal(err)
-	}
+	o.Meta, o.Blobs = b, blobs
 	return store.Open(t.Context(), o)
 }
 

@@ -170,9 +170,13 @@ func (s *stack) next() (v version, err error) {
 	if s.snap.live.versioning == unversioned {
 		return v, nil
 	}
-	gone := s.gone
+	return newestOlder(s.snap, s.bucket, s.key, s.gone)
+}
+
+// newestOlder returns the newest version of a key among those that are not current, and not gone. Without one, at is nil.
+func newestOlder(snap meta.Snapshot, bucket uint64, key string, gone []uint64) (v version, err error) {
 	var failed error
-	err = s.snap.Walk(versionKey(s.bucket, s.key, math.MaxUint64-1), successor(versionPrefix(s.bucket, s.key)), func(r meta.Row) ([]byte, bool) {
+	err = snap.Walk(versionKey(bucket, key, math.MaxUint64-1), successor(versionPrefix(bucket, key)), func(r meta.Row) ([]byte, bool) {
 		_, number, err := splitVersionKey(r.Key)
 		var found version
 		if err == nil {

@@ -12,37 +12,18 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/oisproject/ois/internal/blob/packblob"
 	"github.com/oisproject/ois/internal/fault"
-	"github.com/oisproject/ois/internal/meta/pebblemeta"
 	"github.com/oisproject/ois/internal/op"
 	"github.com/oisproject/ois/internal/store"
+	"github.com/oisproject/ois/internal/store/storetest"
 	"github.com/oisproject/ois/internal/vfs"
 )
-
-// open starts a store on a file system.
-func open(t *testing.T, fsys vfs.FS) *store.Store {
-	t.Helper()
-	m, err := pebblemeta.Open(pebblemeta.Options{FS: fsys, Dir: "meta"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := packblob.Open(fsys, "blobs", packblob.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.Open(t.Context(), store.Options{Meta: m, Blobs: b})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
 
 // newBucket starts a store in memory and makes a bucket in it. The test ends with a check of the
 // store, after which it is closed.
 func newBucket(t *testing.T) (*store.Store, *store.Bucket) {
 	t.Helper()
-	s := open(t, vfs.NewMem())
+	s := storetest.Open(t, vfs.NewMem())
 	t.Cleanup(func() {
 		checkClean(t, s)
 		if err := s.Close(); err != nil {
@@ -203,7 +184,7 @@ func (r iotestErr) Read([]byte) (int, error) { return 0, r.err }
 
 func TestOverwrittenAndDeletedBytesAreGivenBack(t *testing.T) {
 	fsys := vfs.NewMem()
-	s := open(t, fsys)
+	s := storetest.Open(t, fsys)
 	defer s.Close()
 	b := makeBucket(t, s, "test-bucket")
 	for i := range 10 {
@@ -551,7 +532,7 @@ func TestACL(t *testing.T) {
 
 func TestFsckFindsAFlippedBit(t *testing.T) {
 	fsys := vfs.NewMem()
-	s := open(t, fsys)
+	s := storetest.Open(t, fsys)
 	defer s.Close()
 	b := makeBucket(t, s, "test-bucket")
 	put(t, b, "a", strings.Repeat("x", 100_000))
@@ -575,7 +556,7 @@ func TestHalfAStoreIsRefused(t *testing.T) {
 
 func testHalf(t *testing.T, missing string) {
 	fsys := vfs.NewMem()
-	s := open(t, fsys)
+	s := storetest.Open(t, fsys)
 	put(t, makeBucket(t, s, "test-bucket"), "a", big("x"))
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
@@ -584,14 +565,7 @@ func testHalf(t *testing.T, missing string) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		m, err := pebblemeta.Open(pebblemeta.Options{FS: fsys, Dir: "meta"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := packblob.Open(fsys, "blobs", packblob.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		m, b := storetest.Engines(t, fsys)
 		if _, err := store.Open(t.Context(), store.Options{Meta: m, Blobs: b}); !errors.Is(err, store.ErrMismatch) {
 			t.Fatalf("open: %v; want ErrMismatch", err)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/oisproject/ois/internal/job"
 	"github.com/oisproject/ois/internal/op"
 	"github.com/oisproject/ois/internal/store"
+	"github.com/oisproject/ois/internal/store/storetest"
 	"github.com/oisproject/ois/internal/vfs"
 )
 
@@ -52,7 +53,7 @@ type versionModel struct {
 func newVersionModel(t *testing.T, seed uint64) *versionModel {
 	m := &versionModel{t: t, rand: rand.New(rand.NewPCG(seed, 0)), fs: vfs.NewMem(), stack: make(map[string][]modelVersion)}
 	m.keys = []string{"a", "a\x00", "a\x00b", "a/b", "a/c", "b", "b/\x01", "é"}
-	m.store = open(t, m.fs)
+	m.store = storetest.Open(t, m.fs)
 	m.bucket = makeBucket(t, m.store, "test-bucket")
 	setLifecycle(t, m.bucket, eraseOlder("", 1))
 	return m
@@ -327,7 +328,7 @@ func (m *versionModel) again() {
 
 func (m *versionModel) restart() {
 	m.no(m.store.Close())
-	m.store = open(m.t, m.fs)
+	m.store = storetest.Open(m.t, m.fs)
 	m.again()
 }
 

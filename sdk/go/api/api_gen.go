@@ -529,8 +529,10 @@ func (out *ListObjectsOutput) read(res *Response) error {
 // does not expire. A form without these fields is sent by whoever signed the request
 // itself, in its header or its query.
 //
-// With a redirect every answer is 302, from the moment when the fields could be read. The
-// Content-Type of the request must be multipart/form-data.
+// With a redirect every answer is 302 from the moment when the upload is allowed. A form
+// that is refused before, since it is not complete or its sender may not write, leads
+// nowhere: the answer is an error as of any other request. The Content-Type of the request
+// must be multipart/form-data.
 func (c *Client) PostObject(ctx context.Context, in *PostObjectInput) (*PostObjectOutput, error) {
 	req, err := in.request()
 	if err != nil {
@@ -1343,7 +1345,8 @@ func (out *DeleteBucketCNAMEOutput) read(res *Response) error {
 //
 // With versioning, what an expiration deletes stays as an older version under a delete
 // marker. Older versions, and delete markers that are not current, are erased by a
-// noncurrent_version_expiration, so many days after they ceased to be current.
+// noncurrent_version_expiration, so many days after they ceased to be current. A delete
+// marker that is current and hides no version is erased by an expiration.
 func (c *Client) PutBucketLifecycle(ctx context.Context, in *PutBucketLifecycleInput) (*PutBucketLifecycleOutput, error) {
 	req, err := in.request()
 	if err != nil {
