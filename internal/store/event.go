@@ -99,7 +99,7 @@ func (all settings) tells() bool { return all.has(settingNotification) || all.ha
 //
 // Older versions come and go without a word, and so do delete markers that are erased: nothing is created or deleted by that.
 func (b *Bucket) tell(ctx context.Context, v *view, c *meta.Change) (err error) {
-	if v.live.tells != b.Tells() { // it was set since b was looked up
+	if v.live.tells || b.Tells() { // whom it tells may have been set since b was looked up
 		if b, err = b.store.bucketIn(v, b.name); err != nil {
 			return err
 		}
