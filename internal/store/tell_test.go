@@ -2,10 +2,13 @@ package store_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/oisproject/ois/internal/op"
 	"github.com/oisproject/ois/internal/store"
+	"github.com/oisproject/ois/internal/vfs"
 )
 
 func replicateAll(t *testing.T, b *store.Bucket) {
@@ -83,5 +86,71 @@ func wantList(t *testing.T, what string, got []string, want ...string) {
 	t.Helper()
 	if !slices.Equal(got, want) {
 		t.Errorf("%s: %q; want %q", what, got, want)
+	}
+}
+
+// TestEventsKeepTheirOrderWhenTheClockIsSetBack while the store runs, and again while it does not.
+func TestEventsKeepTheirOrderWhenTheClockIsSetBack(t *testing.T) {
+	var c clock
+	p := &patient{t: t, fs: vfs.NewMem()}
+	s := p.open(store.Options{Now: c.now})
+	b := makeBucket(t, s, "test-bucket")
+	listen(t, b)
+	put(t, b, "k", "first")
+	c.ahead.Store(int64(-time.Hour))
+	if _, err := b.DeleteObject(t.Context(), &op.DeleteObjectInput{Key: "k"}); err != nil {
+		t.Fatal(err)
+	}
+	p.close(s)
+	c.ahead.Store(int64(-2 * time.Hour))
+	s = p.open(store.Options{Now: c.now})
+	defer p.close(s)
+	b = lookUp(t, s, "test-bucket")
+	id := initiate(t, b, "k")
+	upload(t, b, "k", id, 0, []byte("again"))
+	if _, err := complete(t, b, "k", id, 0); err != nil {
+		t.Fatal(err)
+	}
+	wantList(t, "events", told(t, s), "create_object k", "delete_object k", "complete_multipart k")
+}
+
+// TestEmptyAppendIsToldOf though it comes at the same moment as what was there: it gives the object another ETag.
+func TestEmptyAppendIsToldOf(t *testing.T) {
+	stands := time.Now()
+	p := &patient{t: t, fs: vfs.NewMem()}
+	s := p.open(store.Options{Now: func() time.Time { return stands }})
+	defer p.close(s)
+	b := makeBucket(t, s, "test-bucket")
+	listen(t, b)
+	replicateAll(t, b)
+	b = lookUp(t, s, "test-bucket")
+	for position, data := range []string{"x", ""} {
+		in := &op.AppendObjectInput{Key: "log", Position: int64(position), Body: strings.NewReader(data), ContentLength: int64(len(data))}
+		if _, err := b.AppendObject(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+		wantList(t, "events", told(t, s), "create_object log")
+		wantList(t, "to be replicated", staleKeys(t, s), "log")
+		replicated(t, s)
+	}
+}
+
+// replicated says of all keys that they were copied.
+func replicated(t *testing.T, s *store.Store) {
+	t.Helper()
+	buckets, err := s.StaleBuckets(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range buckets {
+		_, list, err := s.StaleIn(t.Context(), id, "", 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range list {
+			if err := s.Replicated(t.Context(), &list[i]); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
