@@ -36,7 +36,7 @@ func (s setup) aftermath(t *testing.T, fsys vfs.FS, f *follower) {
 			t.Fatal(err)
 		}
 		checkVersions(t, b)
-		clear(t, b)
+		empty(t, b)
 		if err := f.finish(t.Context(), h.Store); err != nil {
 			t.Error(err)
 		}
@@ -147,8 +147,8 @@ func checkVersion(ctx context.Context, b *store.Bucket, v op.ObjectVersion) erro
 	return nil
 }
 
-// clear deletes all versions of a bucket, and aborts its uploads.
-func clear(t *testing.T, b *store.Bucket) {
+// empty deletes all versions of a bucket, and aborts its uploads.
+func empty(t *testing.T, b *store.Bucket) {
 	t.Helper()
 	out, err := b.ListObjectVersions(t.Context(), &op.ListObjectVersionsInput{Limit: 1000})
 	if err != nil {

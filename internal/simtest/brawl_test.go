@@ -335,7 +335,12 @@ func (f *fighter) append(ctx context.Context, b *store.Bucket, key string) error
 	if info, err := b.Stat(ctx, key); err == nil && info.Appendable {
 		in.Position = info.Size
 	}
-	_, err := b.AppendObject(ctx, in)
+	out, err := b.AppendObject(ctx, in)
+	if err != nil || f.rand.IntN(2) > 0 {
+		return err
+	}
+	nothing := &op.AppendObjectInput{Key: key, Position: out.NextAppendPosition, Body: strings.NewReader("")} // in the same millisecond
+	_, err = b.AppendObject(ctx, nothing)
 	return err
 }
 

@@ -44,7 +44,7 @@ func TestWhoIsToldIsDecidedInTheChange(t *testing.T) {
 	t.Run("replication comes", func(t *testing.T) {
 		s, b := newBucket(t)
 		listen(t, b)
-		before := lookUp(t, s, "test-bucket")
+		before := lookUp(t, s)
 		replicateAll(t, before)
 		put(t, before, "k", "x")
 		wantList(t, "to be replicated", staleKeys(t, s), "k")
@@ -53,7 +53,7 @@ func TestWhoIsToldIsDecidedInTheChange(t *testing.T) {
 	t.Run("notification comes", func(t *testing.T) {
 		s, b := newBucket(t)
 		replicateAll(t, b)
-		before := lookUp(t, s, "test-bucket")
+		before := lookUp(t, s)
 		listen(t, before)
 		put(t, before, "k", "x")
 		wantList(t, "events", told(t, s), "create_object k")
@@ -62,7 +62,7 @@ func TestWhoIsToldIsDecidedInTheChange(t *testing.T) {
 	t.Run("notification in place of replication", func(t *testing.T) {
 		s, b := newBucket(t)
 		replicateAll(t, b)
-		before := lookUp(t, s, "test-bucket")
+		before := lookUp(t, s)
 		listen(t, before)
 		if _, err := before.DeleteBucketReplication(t.Context(), nil); err != nil {
 			t.Fatal(err)
@@ -73,9 +73,9 @@ func TestWhoIsToldIsDecidedInTheChange(t *testing.T) {
 	})
 }
 
-func lookUp(t *testing.T, s *store.Store, name string) *store.Bucket {
+func lookUp(t *testing.T, s *store.Store) *store.Bucket {
 	t.Helper()
-	b, err := s.Bucket(t.Context(), name)
+	b, err := s.Bucket(t.Context(), "test-bucket")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func TestEventsKeepTheirOrderWhenTheClockIsSetBack(t *testing.T) {
 	c.ahead.Store(int64(-2 * time.Hour))
 	s = p.open(store.Options{Now: c.now})
 	defer p.close(s)
-	b = lookUp(t, s, "test-bucket")
+	b = lookUp(t, s)
 	id := initiate(t, b, "k")
 	upload(t, b, "k", id, 0, []byte("again"))
 	if _, err := complete(t, b, "k", id, 0); err != nil {
@@ -123,7 +123,7 @@ func TestEmptyAppendIsToldOf(t *testing.T) {
 	b := makeBucket(t, s, "test-bucket")
 	listen(t, b)
 	replicateAll(t, b)
-	b = lookUp(t, s, "test-bucket")
+	b = lookUp(t, s)
 	for position, data := range []string{"x", ""} {
 		in := &op.AppendObjectInput{Key: "log", Position: int64(position), Body: strings.NewReader(data), ContentLength: int64(len(data))}
 		if _, err := b.AppendObject(t.Context(), in); err != nil {
