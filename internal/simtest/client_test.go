@@ -114,14 +114,44 @@ func (c *client) newContent() *history.Content {
 	return c.contents.Make(c.rand.Uint64(), size)
 }
 
-// change does an operation that changes something. By the rules of meta.Engine each error but one means that
-// nothing has happened.
-func (c *client) change(o history.Op, operation func() error) error {
+// locks is how many values a content has: one for each secret that it may be encrypted with.
+const locks = history.Value(len(secrets))
+
+// value returns the value of a content that is encrypted with one of the secrets.
+func value(c *history.Content, secret int) history.Value {
+	return c.Value*locks + history.Value(secret)
+}
+
+// secret draws one of the secrets, mostly that of none.
+func (c *client) secret() int {
+	if c.rand.IntN(3) > 0 {
+		return 0
+	}
+	return c.rand.IntN(len(secrets))
+}
+
+// A thing is an object that is held, and what a client has found out about it.
+type thing struct {
+	*store.Object
+	*history.Content
+	secret int // that it is encrypted with
+}
+
+func (t *thing) value() history.Value { return value(t.Content, t.secret) }
+
+// change does an operation that changes something, and tells why not if its conditions do not hold. By the rules of meta.Engine each error
+// but one means that nothing has happened.
+func (c *client) change(o history.Op, unmet history.Tests, operation func() error) error {
 	call := c.history.Begin(o)
 	err := operation()
 	switch {
 	case err == nil:
 		call.Done()
+	case fault.CodeOf(err) == fault.PreconditionFailed:
+		call.Declined(unmet)
+		if unmet != nil {
+			return nil
+		}
 	case !errors.Is(err, meta.ErrUnknown):
 		call.Refused()
 	}
@@ -137,16 +167,23 @@ func (c *client) put(ctx context.Context) error {
 	if c.rand.IntN(8) == 0 {
 		length = -1 // a body whose length is not announced
 	}
-	return c.change(history.Op{Name: "put", Writes: history.Keys{key: content.Value}}, func() error {
-		_, err := c.bucket.PutObject(ctx, &op.PutObjectInput{Key: key, Body: bytes.NewReader(content.Bytes()), ContentLength: length})
+	secret, d := c.secret(), c.demand(ctx, key)
+	in := &op.PutObjectInput{Key: key, Body: bytes.NewReader(content.Bytes()), ContentLength: length, IfMatch: d.Match, IfNoneMatch: d.NoneMatch}
+	secrets[secret].put(in)
+	return c.change(history.Op{Name: "put", Tests: d.met, Writes: history.Keys{key: value(content, secret)}}, d.unmet, func() error {
+		_, err := c.bucket.PutObject(ctx, in)
 		return err
 	})
 }
 
 func (c *client) remove(ctx context.Context) error {
 	key := c.key()
-	return c.change(history.Op{Name: "delete", Writes: history.Keys{key: history.Nothing}}, func() error {
-		_, err := c.bucket.DeleteObject(ctx, &op.DeleteObjectInput{Key: key})
+	d := c.demand(ctx, key)
+	if d.NoneMatch != "" {
+		d = demand{} // a deletion has no such condition
+	}
+	return c.change(history.Op{Name: "delete", Tests: d.met, Writes: history.Keys{key: history.Nothing}}, d.unmet, func() error {
+		_, err := c.bucket.DeleteObject(ctx, &op.DeleteObjectInput{Key: key, IfMatch: d.Match})
 		return err
 	})
 }
@@ -157,30 +194,33 @@ func (c *client) removeTwo(ctx context.Context) error {
 	for k := range writes {
 		in.Objects = append(in.Objects, op.ObjectToDelete{Key: k})
 	}
-	return c.change(history.Op{Name: "delete-multiple", Writes: writes}, func() error {
+	return c.change(history.Op{Name: "delete-multiple", Writes: writes}, nil, func() error {
 		_, err := c.bucket.DeleteMultipleObjects(ctx, in)
 		return err
 	})
 }
 
-// look looks a key up and notes what it has found. The object is nil if there is none.
-func (c *client) look(ctx context.Context, name, key string) (*store.Object, *history.Content, error) {
+// look looks a key up and notes what it has found. The thing is nil if there is none.
+func (c *client) look(ctx context.Context, name, key string) (*thing, error) {
 	call := c.history.Begin(history.Op{Name: name})
 	o, err := c.bucket.Object(ctx, key)
 	if err != nil && fault.CodeOf(err) == fault.ObjectNotExists {
 		call.Found(history.Keys{key: history.Nothing})
-		return nil, nil, nil
+		return nil, nil
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	content, err := c.identify(ctx, o)
+	t := &thing{Object: o}
+	if t.secret, err = unlock(o); err == nil {
+		t.Content, err = c.identify(ctx, o)
+	}
 	if err != nil {
 		o.Close()
-		return nil, nil, fmt.Errorf("%s: %w", key, err)
+		return nil, fmt.Errorf("%s: %w", key, err)
 	}
-	call.Found(history.Keys{key: content.Value})
-	return o, content, nil
+	call.Found(history.Keys{key: t.value()})
+	return t, nil
 }
 
 // identify returns what an object that is held has, by its ETag. One that was appended to has an ETag that says
@@ -207,22 +247,23 @@ func (w *world) identify(ctx context.Context, o *store.Object) (*history.Content
 // been, since no two contents of that kind are equally long.
 func (c *client) append(ctx context.Context) error {
 	key := c.key()
-	o, before, err := c.look(ctx, "look", key)
+	t, err := c.look(ctx, "look", key)
 	if err != nil {
 		return err
 	}
-	in, found := &op.AppendObjectInput{Key: key}, history.Nothing
-	if o != nil {
-		o.Close()
-		if !before.Grown {
+	d := c.demand(ctx, key)
+	in, found, before := &op.AppendObjectInput{Key: key, IfMatch: d.Match, IfNoneMatch: d.NoneMatch}, history.Nothing, (*history.Content)(nil)
+	if t != nil {
+		t.Close()
+		if !t.Grown {
 			return nil
 		}
-		in.Position, found = int64(before.Size), before.Value
+		in.Position, found, before = int64(t.Size), t.value(), t.Content
 	}
 	after := c.contents.Extend(before, c.rand.Uint64(), sharedSizes[c.rand.IntN(len(sharedSizes))])
 	in.Body, in.ContentLength = bytes.NewReader(after.Last()), int64(len(after.Last()))
-	change := history.Op{Name: "append", Reads: history.Keys{key: found}, Writes: history.Keys{key: after.Value}}
-	err = c.change(change, func() error {
+	change := history.Op{Name: "append", Reads: history.Keys{key: found}, Tests: d.met, Writes: history.Keys{key: value(after, 0)}}
+	err = c.change(change, d.unmet, func() error {
 		_, err := c.bucket.AppendObject(ctx, in)
 		return err
 	})
@@ -236,21 +277,21 @@ func (c *client) append(ctx context.Context) error {
 // get reads nothing, a range or all of an object, while others replace it.
 func (c *client) get(ctx context.Context) error {
 	key := c.key()
-	o, content, err := c.look(ctx, "get", key)
-	if o == nil || err != nil {
+	t, err := c.look(ctx, "get", key)
+	if t == nil || err != nil {
 		return err
 	}
-	defer o.Close()
-	from, to := 0, content.Size
+	defer t.Close()
+	from, to := 0, t.Size
 	switch c.rand.IntN(3) {
 	case 0:
 		return nil // a HEAD
 	case 1:
-		from = c.rand.IntN(content.Size + 1)
-		to = from + c.rand.IntN(content.Size-from+1)
+		from = c.rand.IntN(t.Size + 1)
+		to = from + c.rand.IntN(t.Size-from+1)
 	}
 	yield(c.rand.IntN(20)) // it is held meanwhile
-	r, err := o.Open(ctx, int64(from), int64(to-from))
+	r, err := t.Open(ctx, int64(from), int64(to-from))
 	if err != nil {
 		return err
 	}
@@ -258,7 +299,7 @@ func (c *client) get(ctx context.Context) error {
 	if err := errors.Join(err, r.Close()); err != nil {
 		return err
 	}
-	if !bytes.Equal(data, content.Bytes()[from:to]) {
+	if !bytes.Equal(data, t.Bytes()[from:to]) {
 		return fmt.Errorf("%w: %s: bytes %d to %d are not those of its ETag", errWrong, key, from, to)
 	}
 	return nil
@@ -266,47 +307,57 @@ func (c *client) get(ctx context.Context) error {
 
 func (c *client) copy(ctx context.Context) error {
 	from, to := c.key(), c.key()
-	o, content, err := c.look(ctx, "look", from)
-	if o == nil || err != nil {
+	t, err := c.look(ctx, "look", from)
+	if t == nil || err != nil {
 		return err
 	}
-	defer o.Close()
-	reads, writes := history.Keys{from: content.Value}, history.Keys{to: content.Value}
-	return c.change(history.Op{Name: "copy", Reads: reads, Writes: writes}, func() error {
-		_, err := c.bucket.CopyObject(ctx, o, &op.CopyObjectInput{Key: to})
+	defer t.Close()
+	secret, d := c.secret(), c.demand(ctx, to)
+	in := &op.CopyObjectInput{Key: to, IfMatch: d.Match, IfNoneMatch: d.NoneMatch}
+	secrets[secret].copy(in, secrets[t.secret])
+	o := history.Op{Name: "copy", Tests: d.met, Writes: history.Keys{to: value(t.Content, secret)}}
+	if secret == t.secret || from == to { // else it is enough that the source was there when it was looked up
+		o.Reads = history.Keys{from: t.value()}
+	}
+	return c.change(o, d.unmet, func() error {
+		_, err := c.bucket.CopyObject(ctx, t.Object, in)
 		return err
 	})
 }
 
 func (c *client) move(ctx context.Context) error {
 	from, to := c.key(), c.key()
-	o, content, err := c.look(ctx, "look", from)
-	if o == nil || err != nil {
+	t, err := c.look(ctx, "look", from)
+	if t == nil || err != nil {
 		return err
 	}
-	defer o.Close()
-	reads, writes := history.Keys{from: content.Value}, history.Keys{from: history.Nothing}
-	writes[to] = content.Value // also if it is the same key
-	return c.change(history.Op{Name: "move", Reads: reads, Writes: writes}, func() error {
-		_, err := c.bucket.MoveObject(ctx, o, &op.MoveObjectInput{Key: to})
+	defer t.Close()
+	d := c.demand(ctx, to)
+	reads, writes := history.Keys{from: t.value()}, history.Keys{from: history.Nothing}
+	writes[to] = t.value() // also if it is the same key
+	return c.change(history.Op{Name: "move", Reads: reads, Tests: d.met, Writes: writes}, d.unmet, func() error {
+		_, err := c.bucket.MoveObject(ctx, t.Object, &op.MoveObjectInput{Key: to, IfMatch: d.Match, IfNoneMatch: d.NoneMatch})
 		return err
 	})
 }
 
 // multipart uploads an object as one part, or makes the part of another object. Another part is left out.
 func (c *client) multipart(ctx context.Context) error {
-	key := c.key()
-	up, err := c.bucket.InitiateMultipartUpload(ctx, &op.InitiateMultipartUploadInput{Key: key})
+	key, secret := c.key(), c.secret()
+	begin := &op.InitiateMultipartUploadInput{Key: key}
+	secrets[secret].initiate(begin)
+	up, err := c.bucket.InitiateMultipartUpload(ctx, begin)
 	if err != nil {
 		return err
 	}
 	for n := range int64(2) { // part 0 is sent twice, part 1 is left out
 		in := &op.UploadMultipartInput{Key: key, UploadID: up.UploadID, PartNumber: n, Body: strings.NewReader("other"), ContentLength: 5}
+		secrets[secret].upload(in)
 		if _, err := c.bucket.UploadMultipart(ctx, in); err != nil {
 			return err
 		}
 	}
-	content, err := c.part(ctx, key, up.UploadID)
+	content, err := c.part(ctx, key, up.UploadID, secret)
 	if content == nil || err != nil {
 		return err
 	}
@@ -314,33 +365,37 @@ func (c *client) multipart(ctx context.Context) error {
 		_, err := c.bucket.AbortMultipartUpload(ctx, &op.AbortMultipartUploadInput{Key: key, UploadID: up.UploadID})
 		return err
 	}
-	return c.change(history.Op{Name: "complete", Writes: history.Keys{key: content.Value}}, func() error {
-		_, err := c.bucket.CompleteMultipartUpload(ctx, &op.CompleteMultipartUploadInput{
-			Key: key, UploadID: up.UploadID, ETag: content.MD5, ObjectParts: []op.CompletedPart{{PartNumber: 0}},
-		})
+	d := c.demand(ctx, key)
+	in := &op.CompleteMultipartUploadInput{
+		Key: key, UploadID: up.UploadID, ETag: content.MD5, ObjectParts: []op.CompletedPart{{PartNumber: 0}}, IfMatch: d.Match, IfNoneMatch: d.NoneMatch,
+	}
+	return c.change(history.Op{Name: "complete", Tests: d.met, Writes: history.Keys{key: value(content, secret)}}, d.unmet, func() error {
+		_, err := c.bucket.CompleteMultipartUpload(ctx, in)
 		return err
 	})
 }
 
 // part makes part 0 of an upload of new bytes, or of those of an object. The content is nil if there is none.
-func (c *client) part(ctx context.Context, key, upload string) (*history.Content, error) {
+func (c *client) part(ctx context.Context, key, upload string, secret int) (*history.Content, error) {
 	if c.rand.IntN(2) == 0 {
 		content := c.newContent()
-		_, err := c.bucket.UploadMultipart(ctx, &op.UploadMultipartInput{
-			Key: key, UploadID: upload, Body: bytes.NewReader(content.Bytes()), ContentLength: int64(content.Size),
-		})
+		in := &op.UploadMultipartInput{Key: key, UploadID: upload, Body: bytes.NewReader(content.Bytes()), ContentLength: int64(content.Size)}
+		secrets[secret].upload(in)
+		_, err := c.bucket.UploadMultipart(ctx, in)
 		return content, err
 	}
-	o, content, err := c.look(ctx, "look", c.key())
-	if o == nil || err != nil {
+	t, err := c.look(ctx, "look", c.key())
+	if t == nil || err != nil {
 		return nil, err
 	}
-	defer o.Close()
-	_, err = c.bucket.CopyPart(ctx, o, 0, int64(content.Size), &op.CopyPartInput{Key: key, UploadID: upload})
+	defer t.Close()
+	in := &op.CopyPartInput{Key: key, UploadID: upload}
+	secrets[secret].copyPart(in, secrets[t.secret])
+	_, err = c.bucket.CopyPart(ctx, t.Object, 0, int64(t.Size), in)
 	if errors.Is(err, store.ErrSourceChanged) {
 		return nil, nil
 	}
-	return content, err
+	return t.Content, err
 }
 
 // list lists all keys on one page, which shows one moment.
@@ -352,7 +407,7 @@ func (c *client) list(ctx context.Context) error {
 	}
 	found, err := c.listed(out.Keys)
 	if err == nil {
-		call.Found(found)
+		call.Learnt(found)
 	}
 	return err
 }
@@ -380,18 +435,17 @@ func (c *client) page(ctx context.Context) error {
 		return err
 	}
 	for i, k := range c.keys {
-		if v, ok := found[k]; ok {
-			calls[i].Found(history.Keys{k: v})
-		}
+		calls[i].Learnt(history.Tests{k: found[k]})
 	}
 	return nil
 }
 
-// listed returns what a listing has found under all keys, without those whose ETags say nothing.
-func (c *client) listed(objects []op.Object) (history.Keys, error) {
-	found := make(history.Keys)
+// listed returns what a listing has found under all keys. It does not say with which key an object is encrypted, and some ETags say
+// nothing.
+func (c *client) listed(objects []op.Object) (history.Tests, error) {
+	found := make(history.Tests)
 	for _, k := range c.keys {
-		found[k] = history.Nothing
+		found[k] = history.Test{Name: "=nothing", Holds: func(v history.Value) bool { return v == history.Nothing }}
 	}
 	last := ""
 	for _, o := range objects {
@@ -399,31 +453,40 @@ func (c *client) listed(objects []op.Object) (history.Keys, error) {
 			return nil, fmt.Errorf("%w: listed %q behind %q", errWrong, o.Key, last)
 		}
 		content := c.contents.Find(strings.Trim(o.ETag, `"`))
-		if last = o.Key; content == nil {
-			delete(found, o.Key)
-			continue
-		}
-		if o.Size != int64(content.Size) {
+		if last = o.Key; content != nil && o.Size != int64(content.Size) {
 			return nil, fmt.Errorf("%w: listed %s with %d bytes; want %d", errWrong, o.Key, o.Size, content.Size)
 		}
-		found[o.Key] = content.Value
+		found[o.Key] = entry(content, o.Encrypted)
 	}
 	return found, nil
+}
+
+// entry returns what the entry of a listing says, of which the content may not be known.
+func entry(content *history.Content, encrypted bool) history.Test {
+	t := history.Test{Name: fmt.Sprintf("=something, encrypted %t", encrypted)}
+	if content != nil {
+		t.Name = fmt.Sprintf("=bytes %d, encrypted %t", content.Value, encrypted)
+	}
+	t.Holds = func(v history.Value) bool {
+		return v != history.Nothing && (content == nil || v/locks == content.Value) && (v%locks != 0) == encrypted
+	}
+	return t
 }
 
 // readAll reads every key, as one client does that comes after a disaster.
 func (w *world) readAll(ctx context.Context) error {
 	c := w.client(0, 0)
 	for _, k := range w.keys {
-		o, content, err := c.look(ctx, "read", k)
+		t, err := c.look(ctx, "read", k)
 		if err != nil {
 			return err
 		}
-		if o == nil {
+		if t == nil {
 			continue
 		}
-		data, err := readObject(ctx, o)
-		if err == nil && !bytes.Equal(data, content.Bytes()) {
+		data, err := readObject(ctx, t.Object)
+		t.Close()
+		if err == nil && !bytes.Equal(data, t.Bytes()) {
 			err = fmt.Errorf("%w: not the bytes of its ETag", errWrong)
 		}
 		if err != nil {

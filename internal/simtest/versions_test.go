@@ -124,15 +124,32 @@ func (c *chronicler) step(ctx context.Context) error {
 }
 
 func (c *chronicler) put(ctx context.Context, key string) error {
-	state := c.newState()
+	state := c.seal(c.newState())
+	demanded, holds, err := c.condition(ctx, key, c.current(key))
+	if err != nil {
+		return err
+	}
+	in := putInput(key, state)
+	in.IfMatch, in.IfNoneMatch = demanded.Match, demanded.NoneMatch
+	if !holds {
+		return declined(func() error {
+			_, err := c.bucket.PutObject(ctx, in)
+			return err
+		})
+	}
 	return c.write(map[string]kept{key: {state: state}}, func() (map[string]string, error) {
-		data := content(state)
-		out, err := c.bucket.PutObject(ctx, &op.PutObjectInput{Key: key, Body: bytes.NewReader(data), ContentLength: int64(len(data))})
+		out, err := c.bucket.PutObject(ctx, in)
 		if err != nil {
 			return nil, err
 		}
 		return map[string]string{key: out.VersionID}, nil
 	})
+}
+
+// current reports whether the current version of a key is one that can be read.
+func (c *chronicler) current(key string) bool {
+	list := c.list[key]
+	return len(list) > 0 && !list[len(list)-1].marker
 }
 
 func (c *chronicler) remove(ctx context.Context, key string) error {
@@ -177,8 +194,10 @@ func (c *chronicler) restore(ctx context.Context, key string) error {
 		return err
 	}
 	defer o.Close()
-	return c.write(map[string]kept{key: {state: v.state}}, func() (map[string]string, error) {
-		out, err := c.bucket.CopyObject(ctx, o, &op.CopyObjectInput{Key: key})
+	state, in := c.seal(v.state), &op.CopyObjectInput{Key: key}
+	secretOf(state).copy(in, secretOf(v.state))
+	return c.write(map[string]kept{key: {state: state}}, func() (map[string]string, error) {
+		out, err := c.bucket.CopyObject(ctx, o, in)
 		if err != nil {
 			return nil, err
 		}
@@ -188,7 +207,7 @@ func (c *chronicler) restore(ctx context.Context, key string) error {
 
 func (c *chronicler) move(ctx context.Context, from, to string) error {
 	list := c.list[from]
-	if len(list) == 0 || list[len(list)-1].marker || from == to {
+	if !c.current(from) || from == to {
 		return nil
 	}
 	o, err := c.bucket.Object(ctx, from)
@@ -376,12 +395,12 @@ func holds(ctx context.Context, b *store.Bucket, key string, list []op.ObjectVer
 		if err != nil {
 			return false, err
 		}
-		data, err := readObject(ctx, o)
+		data, secret, err := readLocked(ctx, o)
 		o.Close()
 		if err != nil {
 			return false, fmt.Errorf("version %s of %s: %w", v.VersionID, key, err)
 		}
-		if !bytes.Equal(data, content(want.state)) {
+		if secret != secretNumber(want.state) || !bytes.Equal(data, content(want.state)) {
 			return false, nil
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"github.com/oisproject/ois/internal/etag"
 	"github.com/oisproject/ois/internal/fault"
 	"github.com/oisproject/ois/internal/op"
 	"github.com/oisproject/ois/internal/simtest/history"
@@ -87,6 +88,9 @@ const (
 	grown    = 1 << 61 // made by appends, of which the state has the number
 	fixed    = 1 << 55 // a copy of such an object, which cannot grow
 
+	sealed    = 1 << 52 // the place of the number of the secret that the object is encrypted with
+	sealsMask = 3 * sealed
+
 	weaves = 5 // so many times; these are more pieces than a row holds
 
 	oneAppend  = 1 << 56 // the place of that number
@@ -95,6 +99,7 @@ const (
 
 // content returns the bytes of an object in a state. The size follows from the state, too.
 func content(state uint64) []byte {
+	state &^= sealsMask
 	if state&woven != 0 {
 		return bytes.Repeat(content(state&^woven), weaves)
 	}
@@ -130,14 +135,35 @@ func (w *worker) newState() uint64 {
 	case n < 30:
 		size = smallSizes
 	}
-	return (1+w.rand.Uint64N(1<<50))*uint64(len(sizes)) + uint64(size)
+	return (1+w.rand.Uint64N(1<<48))*uint64(len(sizes)) + uint64(size)
+}
+
+// seal returns a state of the same content, encrypted or not.
+func (w *worker) seal(state uint64) uint64 {
+	state &^= sealsMask
+	if w.rand.IntN(3) > 0 {
+		return state
+	}
+	return state | uint64(w.rand.IntN(len(secrets)))*sealed
+}
+
+func secretNumber(state uint64) int { return int(state & sealsMask / sealed) }
+
+func secretOf(state uint64) secret { return secrets[secretNumber(state)] }
+
+// putInput is what puts a state under a key.
+func putInput(key string, state uint64) *op.PutObjectInput {
+	data := content(state)
+	in := &op.PutObjectInput{Key: key, Body: bytes.NewReader(data), ContentLength: int64(len(data))}
+	secretOf(state).put(in)
+	return in
 }
 
 func (w *worker) put(ctx context.Context, key string) error {
-	state := w.newState()
-	return w.do(map[string]uint64{key: state}, func() error {
-		data := content(state)
-		in := &op.PutObjectInput{Key: key, Body: bytes.NewReader(data), ContentLength: int64(len(data))}
+	state := w.seal(w.newState())
+	return w.write(ctx, key, map[string]uint64{key: state}, func(c etag.Condition) error {
+		in := putInput(key, state)
+		in.IfMatch, in.IfNoneMatch = c.Match, c.NoneMatch
 		if w.rand.IntN(8) == 0 {
 			in.ContentLength = -1 // a body whose length is not announced
 		}
@@ -147,8 +173,8 @@ func (w *worker) put(ctx context.Context, key string) error {
 }
 
 func (w *worker) remove(ctx context.Context, key string) error {
-	return w.do(map[string]uint64{key: absent}, func() error {
-		_, err := w.bucket.DeleteObject(ctx, &op.DeleteObjectInput{Key: key})
+	return w.write(ctx, key, map[string]uint64{key: absent}, func(c etag.Condition) error {
+		_, err := w.bucket.DeleteObject(ctx, &op.DeleteObjectInput{Key: key, IfMatch: c.Match})
 		return err
 	})
 }
@@ -185,8 +211,12 @@ func (w *worker) copy(ctx context.Context, from, to string) error {
 	if state&grown != 0 {
 		state |= fixed
 	}
-	return w.do(map[string]uint64{to: state}, func() error {
-		_, err := w.bucket.CopyObject(ctx, o, &op.CopyObjectInput{Key: to})
+	before := secretOf(state)
+	state = w.seal(state)
+	return w.write(ctx, to, map[string]uint64{to: state}, func(c etag.Condition) error {
+		in := &op.CopyObjectInput{Key: to, IfMatch: c.Match, IfNoneMatch: c.NoneMatch}
+		secretOf(state).copy(in, before)
+		_, err := w.bucket.CopyObject(ctx, o, in)
 		return err
 	})
 }
@@ -199,29 +229,63 @@ func (w *worker) move(ctx context.Context, from, to string) error {
 	defer o.Close()
 	change := map[string]uint64{from: absent}
 	change[to] = w.state[from] // also if it is the same key
-	return w.do(change, func() error {
-		_, err := w.bucket.MoveObject(ctx, o, &op.MoveObjectInput{Key: to})
+	return w.write(ctx, to, change, func(c etag.Condition) error {
+		_, err := w.bucket.MoveObject(ctx, o, &op.MoveObjectInput{Key: to, IfMatch: c.Match, IfNoneMatch: c.NoneMatch})
 		return err
 	})
 }
 
 // multipart uploads an object as a single part, beside a part that is left out.
 func (w *worker) multipart(ctx context.Context, key string) error {
-	up, err := w.bucket.InitiateMultipartUpload(ctx, &op.InitiateMultipartUploadInput{Key: key})
+	state := w.seal(w.newState())
+	id, err := w.initiate(ctx, key, state)
 	if err != nil {
 		return err
 	}
-	state := w.newState()
 	for n, data := range [][]byte{content(state), []byte("left out")} {
-		in := &op.UploadMultipartInput{Key: key, UploadID: up.UploadID, PartNumber: int64(n), Body: bytes.NewReader(data), ContentLength: int64(len(data))}
-		if _, err := w.bucket.UploadMultipart(ctx, in); err != nil {
+		if err := w.upload(ctx, key, id, int64(n), data, state); err != nil {
 			return err
 		}
 	}
-	return w.do(map[string]uint64{key: state}, func() error {
-		_, err := w.bucket.CompleteMultipartUpload(ctx, &op.CompleteMultipartUploadInput{
-			Key: key, UploadID: up.UploadID, ObjectParts: []op.CompletedPart{{PartNumber: 0}},
-		})
+	return w.complete(ctx, key, id, state, 1)
+}
+
+func (w *worker) initiate(ctx context.Context, key string, state uint64) (string, error) {
+	in := &op.InitiateMultipartUploadInput{Key: key}
+	secretOf(state).initiate(in)
+	up, err := w.bucket.InitiateMultipartUpload(ctx, in)
+	if err != nil {
+		return "", err
+	}
+	return up.UploadID, nil
+}
+
+func (w *worker) upload(ctx context.Context, key, id string, n int64, data []byte, state uint64) error {
+	in := &op.UploadMultipartInput{Key: key, UploadID: id, PartNumber: n, Body: bytes.NewReader(data), ContentLength: int64(len(data))}
+	secretOf(state).upload(in)
+	_, err := w.bucket.UploadMultipart(ctx, in)
+	return err
+}
+
+// complete makes an object of the first parts of an upload. Where its conditions do not hold, the upload stays, and is completed without any.
+func (w *worker) complete(ctx context.Context, key, id string, state uint64, parts int64) error {
+	in := &op.CompleteMultipartUploadInput{Key: key, UploadID: id}
+	for n := range parts {
+		in.ObjectParts = append(in.ObjectParts, op.CompletedPart{PartNumber: n})
+	}
+	change, done := map[string]uint64{key: state}, false
+	err := w.write(ctx, key, change, func(c etag.Condition) error {
+		in.IfMatch, in.IfNoneMatch = c.Match, c.NoneMatch
+		_, err := w.bucket.CompleteMultipartUpload(ctx, in)
+		done = err == nil
+		return err
+	})
+	if done || err != nil {
+		return err
+	}
+	in.IfMatch, in.IfNoneMatch = "", ""
+	return w.do(change, func() error {
+		_, err := w.bucket.CompleteMultipartUpload(ctx, in)
 		return err
 	})
 }
@@ -241,7 +305,8 @@ func (w *worker) append(ctx context.Context, key string) error {
 	if n > 0 {
 		in.Position = int64(len(content(state)))
 	}
-	return w.do(map[string]uint64{key: state + oneAppend}, func() error {
+	return w.write(ctx, key, map[string]uint64{key: state + oneAppend}, func(c etag.Condition) error {
+		in.IfMatch, in.IfNoneMatch = c.Match, c.NoneMatch
 		_, err := w.bucket.AppendObject(ctx, in)
 		return err
 	})
@@ -249,14 +314,11 @@ func (w *worker) append(ctx context.Context, key string) error {
 
 // weave makes an object of two parts, and of that, several times over, an object of many pieces.
 func (w *worker) weave(ctx context.Context, key string) error {
-	state := w.newState() | twoParts
+	state := w.seal(w.newState() | twoParts)
 	data := content(state)
-	err := w.complete(ctx, key, state, func(id string, n int64) error {
-		part := [][]byte{data[:store.MinPart], data[store.MinPart:]}[n]
-		in := &op.UploadMultipartInput{Key: key, UploadID: id, PartNumber: n, Body: bytes.NewReader(part), ContentLength: int64(len(part))}
-		_, err := w.bucket.UploadMultipart(ctx, in)
-		return err
-	}, 2)
+	err := w.compose(ctx, key, state, 2, func(id string, n int64) error {
+		return w.upload(ctx, key, id, n, [][]byte{data[:store.MinPart], data[store.MinPart:]}[n], state)
+	})
 	if err != nil {
 		return err
 	}
@@ -265,29 +327,27 @@ func (w *worker) weave(ctx context.Context, key string) error {
 		return err
 	}
 	defer o.Close()
-	return w.complete(ctx, key, state|woven, func(id string, n int64) error {
-		_, err := w.bucket.CopyPart(ctx, o, 0, int64(len(data)), &op.CopyPartInput{Key: key, UploadID: id, PartNumber: n})
+	many := w.seal(state | woven)
+	return w.compose(ctx, key, many, weaves, func(id string, n int64) error {
+		in := &op.CopyPartInput{Key: key, UploadID: id, PartNumber: n}
+		secretOf(many).copyPart(in, secretOf(state))
+		_, err := w.bucket.CopyPart(ctx, o, 0, int64(len(data)), in)
 		return err
-	}, weaves)
+	})
 }
 
-// complete makes an upload of some parts, and an object of it.
-func (w *worker) complete(ctx context.Context, key string, state uint64, part func(id string, n int64) error, parts int64) error {
-	up, err := w.bucket.InitiateMultipartUpload(ctx, &op.InitiateMultipartUploadInput{Key: key})
+// compose makes an upload of some parts, and an object of it.
+func (w *worker) compose(ctx context.Context, key string, state uint64, parts int64, part func(id string, n int64) error) error {
+	id, err := w.initiate(ctx, key, state)
 	if err != nil {
 		return err
 	}
-	in := &op.CompleteMultipartUploadInput{Key: key, UploadID: up.UploadID}
 	for n := range parts {
-		if err := part(up.UploadID, n); err != nil {
+		if err := part(id, n); err != nil {
 			return err
 		}
-		in.ObjectParts = append(in.ObjectParts, op.CompletedPart{PartNumber: n})
 	}
-	return w.do(map[string]uint64{key: state}, func() error {
-		_, err := w.bucket.CompleteMultipartUpload(ctx, in)
-		return err
-	})
+	return w.complete(ctx, key, id, state, parts)
 }
 
 // errWrong is matched when the store answers what it must not.
@@ -311,19 +371,33 @@ func check(ctx context.Context, b *store.Bucket, key string, states ...uint64) e
 		return err
 	}
 	defer o.Close()
-	data, err := readObject(ctx, o)
+	data, secret, err := readLocked(ctx, o)
 	if err != nil {
 		return fmt.Errorf("%s: %w", key, err)
 	}
 	for _, s := range states {
-		if s != absent && bytes.Equal(data, content(s)) {
+		if s != absent && secretNumber(s) == secret && bytes.Equal(data, content(s)) {
 			return nil
 		}
 	}
-	return fmt.Errorf("%w: %s has %d bytes that nobody was told of", errWrong, key, len(data))
+	return fmt.Errorf("%w: %s has %d bytes, and key %d, that nobody was told of", errWrong, key, len(data), secret)
 }
 
-// readObject reads all of an object.
+// readLocked reads all of an object, and finds out which of the secrets it is encrypted with.
+func readLocked(ctx context.Context, o *store.Object) (data []byte, secret int, err error) {
+	if o.Info().Encryption != "" {
+		if r, err := o.Open(ctx, 0, o.Info().Size); err == nil {
+			return nil, 0, errors.Join(fmt.Errorf("%w: it is encrypted, and opened without a key", errWrong), r.Close())
+		}
+	}
+	if secret, err = unlock(o); err != nil {
+		return nil, 0, err
+	}
+	data, err = readObject(ctx, o)
+	return data, secret, err
+}
+
+// readObject reads all of an object that was unlocked.
 func readObject(ctx context.Context, o *store.Object) ([]byte, error) {
 	r, err := o.Open(ctx, 0, o.Info().Size)
 	if err != nil {

@@ -99,7 +99,7 @@ func (all settings) tells() bool { return all.has(settingNotification) || all.ha
 //
 // Older versions come and go without a word, and so do delete markers that are erased: nothing is created or deleted by that.
 func (b *Bucket) tell(ctx context.Context, v *view, c *meta.Change) (err error) {
-	if v.live.tells != b.Tells() { // it was set since b was looked up
+	if v.live.tells || b.Tells() { // whom it tells may have been set since b was looked up
 		if b, err = b.store.bucketIn(v, b.name); err != nil {
 			return err
 		}
@@ -176,7 +176,7 @@ func (t *teller) same(key []byte, row *objectRow) (bool, error) {
 		return false, err
 	}
 	old, err := decodeObject(r.Val)
-	return old.ref == row.ref && old.size == row.size && old.modified.Equal(row.modified), err
+	return old.ref == row.ref && old.etag == row.etag && old.modified.Equal(row.modified), err
 }
 
 // marked tells of the row of a version that is set, if it is a new delete marker. Where it covers an object, the row of that goes and
@@ -272,7 +272,7 @@ func (t *teller) happened(b *Bucket, e Event) error {
 	e.User, e.Request, e.Time = o.User, o.Request, b.store.now()
 	for i := range t.rules {
 		if r := &t.rules[i]; slices.Contains(r.EventTypes, e.Type) && wants(r, e.Key) {
-			t.c.Sets = append(t.c.Sets, meta.KV{Key: eventKey(b.row.id, r.ID, b.store.newRef()), Val: e.encode()})
+			t.c.Sets = append(t.c.Sets, meta.KV{Key: eventKey(b.row.id, r.ID, b.store.nextEvent()), Val: e.encode()})
 		}
 	}
 	return nil
@@ -335,6 +335,9 @@ func decodeEvent(b []byte) (e Event, err error) {
 func eventPrefix(bucket uint64, rule string) []byte {
 	return append(appendEscaped(numberKey(kindEvent, bucket), rule), 0, 0)
 }
+
+// nextEvent returns a ref that is greater than those of all events before, also if the clock is set back.
+func (s *Store) nextEvent() ref { return makeRef(0, s.epoch, s.seq.Add(1)) }
 
 func eventKey(bucket uint64, rule string, id ref) []byte {
 	return append(eventPrefix(bucket, rule), id[:]...)

@@ -1,6 +1,7 @@
 package pebblemeta
 
 import (
+	"errors"
 	"io/fs"
 	"strings"
 	"sync/atomic"
@@ -122,12 +123,17 @@ func (d *disk) Link(oldname, newname string) error {
 	return d.change(false, func() error { return d.FS.Link(oldname, newname) })
 }
 
-// Remove implements vfs.FS.
+// Remove implements vfs.FS. What is gone already is no error, which would end an engine that is being opened.
 func (d *disk) Remove(name string) error {
 	if a := d.aside.Load(); a.has(name) {
 		return a.Remove(name)
 	}
-	return d.change(false, func() error { return d.FS.Remove(name) })
+	return d.change(false, func() error {
+		if err := d.FS.Remove(name); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	})
 }
 
 // RemoveAll implements vfs.FS.

@@ -3,6 +3,7 @@ package pebblemeta_test
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"math/rand/v2"
 	"strings"
@@ -367,4 +368,37 @@ func TestNoOutcomeBeforeFatalKnows(t *testing.T) {
 	time.Sleep(20 * time.Millisecond) // for its place in the queue
 	close(release)
 	writers.Wait()
+}
+
+// TestOpenWhereFilesAreGoneAlready: what is to be removed at the start may be gone when its turn comes.
+func TestOpenWhereFilesAreGoneAlready(t *testing.T) {
+	fsys := errfs.New(vfs.NewMem())
+	for range 3 { // each removes what the last one has left
+		fsys.SetHook(nil)
+		e, err := pebblemeta.Open(pebblemeta.Options{FS: fsys, Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(e.Apply(t.Context(), stepChange(0)), e.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var removals atomic.Int64
+	fsys.SetHook(func(op errfs.Op) error {
+		if op.Kind != "remove" {
+			return nil
+		}
+		removals.Add(1)
+		return fs.ErrNotExist
+	})
+	e, err := pebblemeta.Open(pebblemeta.Options{FS: fsys, Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+	if removals.Load() == 0 {
+		t.Error("nothing was removed")
+	}
 }

@@ -36,10 +36,10 @@ func (h *History) Check(limit time.Duration) error {
 }
 
 // settle leaves out calls that have no part in the decision, and ends others sooner: a write of unknown outcome
-// has happened before the first read that found its value, and may be left out if none did. There is an order
-// of what remains if and only if there was one before; but it is found much sooner.
+// has happened before the first read that found its value, and may be left out if none did and no test is of its key. There is an
+// order of what remains if and only if there was one before; but it is found much sooner.
 func settle(calls []record) []record {
-	found := firstFound(calls)
+	found, asked := firstFound(calls), tested(calls)
 	origins := make(map[Value]int)
 	for i := range calls {
 		for v := range calls[i].brings() {
@@ -50,10 +50,12 @@ func settle(calls []record) []record {
 	for _, r := range calls {
 		if v := r.origin(); r.maybe && origins[v] == 1 {
 			at, ok := found[v]
-			if !ok {
+			if !ok && !r.writes(asked) {
 				continue
 			}
-			r.maybe, r.ended = false, min(r.ended, at)
+			if ok {
+				r.maybe, r.ended = false, min(r.ended, at)
+			}
 		}
 		if r.refused || r.maybe && len(r.Writes) == 0 {
 			continue
@@ -77,6 +79,27 @@ func firstFound(calls []record) map[Value]int64 {
 		}
 	}
 	return found
+}
+
+// tested returns the keys that tests were of.
+func tested(calls []record) map[string]bool {
+	asked := make(map[string]bool)
+	for _, r := range calls {
+		for k := range r.Tests {
+			asked[k] = true
+		}
+	}
+	return asked
+}
+
+// writes reports whether a call writes one of some keys.
+func (r *record) writes(some map[string]bool) bool {
+	for k := range r.Writes {
+		if some[k] {
+			return true
+		}
+	}
+	return false
 }
 
 // brings yields the values that a call may have brought into the world: it writes them, and has them from no key.
@@ -111,6 +134,11 @@ func (r *record) keys() iter.Seq[string] {
 				if !yield(k) {
 					return
 				}
+			}
+		}
+		for k := range r.Tests {
+			if !yield(k) {
+				return
 			}
 		}
 	}
@@ -207,6 +235,11 @@ func (g *group) step(state []Value, r *record) (next []any) {
 	}
 	for k, v := range r.Reads {
 		if state[g.index[k]] != v {
+			return next
+		}
+	}
+	for k, t := range r.Tests {
+		if !t.Holds(state[g.index[k]]) {
 			return next
 		}
 	}

@@ -24,10 +24,20 @@ const Nothing Value = 0
 // Keys are values of some keys. They must not be modified once they are part of an operation.
 type Keys map[string]Value
 
-// An Op is an operation: if it happens, it finds what it reads, and leaves what it writes, at one moment.
+// A Test is what an operation learns of a key without learning its value.
+type Test struct {
+	Name  string // as it stands behind the key in a report, like "!=3"
+	Holds func(Value) bool
+}
+
+// Tests are tests of some keys. They must not be modified once they are part of an operation.
+type Tests map[string]Test
+
+// An Op is an operation: if it happens, it finds what it reads, its tests hold, and it leaves what it writes, at one moment.
 type Op struct {
 	Name   string
 	Reads  Keys
+	Tests  Tests
 	Writes Keys
 }
 
@@ -82,6 +92,16 @@ func (c Call) Found(reads Keys) {
 	})
 }
 
+// Learnt notes that the operation has happened, and which tests have held.
+func (c Call) Learnt(tests Tests) {
+	c.end(func(r *record) { r.maybe, r.Tests = false, tests })
+}
+
+// Declined notes that the operation has found that tests hold and has changed nothing.
+func (c Call) Declined(tests Tests) {
+	c.end(func(r *record) { r.maybe, r.Reads, r.Tests, r.Writes = false, nil, tests, nil })
+}
+
 // Refused notes that the operation has not happened and will not.
 func (c Call) Refused() { c.end(func(r *record) { r.refused = true }) }
 
@@ -134,6 +154,9 @@ func (r *record) String() string {
 	fmt.Fprintf(&s, " %s", r.Name)
 	for _, k := range slices.Sorted(maps.Keys(r.Reads)) {
 		fmt.Fprintf(&s, " %s=%d", k, r.Reads[k])
+	}
+	for _, k := range slices.Sorted(maps.Keys(r.Tests)) {
+		fmt.Fprintf(&s, " %s%s", k, r.Tests[k].Name)
 	}
 	for _, k := range slices.Sorted(maps.Keys(r.Writes)) {
 		fmt.Fprintf(&s, " %s:=%d", k, r.Writes[k])

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// play makes a history of lines like "A put x:=1", "A ok", which begin and end the call of a client; reads are "x=1".
-// "A refused" ends it without effect, and "crash" is a crash.
+// play makes a history of lines like "A put x:=1", "A ok", which begin and end the call of a client; reads are "x=1"
+// and tests "x!=1". "A refused" ends it without effect, "A declined x!=1" with no more than a test, and "crash" is a crash.
 func play(t *testing.T, script string) *History {
 	t.Helper()
 	h := &History{}
@@ -26,11 +26,15 @@ func play(t *testing.T, script string) *History {
 			h.Crash()
 		case words[1] == "ok":
 			open[words[0]].Found(assignments(t, words[2:], "="))
+		case words[1] == "learnt":
+			open[words[0]].Learnt(others(t, words[2:]))
+		case words[1] == "declined":
+			open[words[0]].Declined(others(t, words[2:]))
 		case words[1] == "refused":
 			open[words[0]].Refused()
 		default:
-			op := Op{Name: words[1], Writes: assignments(t, words[2:], ":=")}
-			op.Reads = assignments(t, slices.DeleteFunc(words[2:], func(w string) bool { return strings.Contains(w, ":=") }), "=")
+			op := Op{Name: words[1], Writes: assignments(t, words[2:], ":="), Tests: others(t, words[2:])}
+			op.Reads = assignments(t, slices.DeleteFunc(words[2:], func(w string) bool { return strings.ContainsAny(w, ":!") }), "=")
 			open[words[0]] = h.Begin(op)
 		}
 	}
@@ -52,6 +56,16 @@ func assignments(t *testing.T, words []string, sign string) Keys {
 		keys[k] = n
 	}
 	return keys
+}
+
+// others returns the tests of words like "x!=1".
+func others(t *testing.T, words []string) Tests {
+	t.Helper()
+	tests := make(Tests)
+	for k, not := range assignments(t, words, "!=") {
+		tests[k] = Test{fmt.Sprint("!=", not), func(v Value) bool { return v != not }}
+	}
+	return tests
 }
 
 // TestCheck decides histories of which a reader can see whether they are possible.
@@ -290,6 +304,51 @@ func TestCheck(t *testing.T) {
 			C ok x=1
 			C get
 			C ok y=0
+			crash`},
+		{"a test holds", possible, `
+			A put x:=1 x!=2
+			A ok
+			B list
+			B learnt x!=0`},
+		{"a test does not hold where the write was", impossible, `
+			A put x:=1
+			A ok
+			B put x:=2 x!=1
+			B ok`},
+		{"declined by what was there", possible, `
+			A put x:=1
+			A ok
+			B put x:=2 x!=1
+			B declined x!=0
+			C get
+			C ok x=1`},
+		{"declined, and nothing was there", impossible, `
+			B put x:=2
+			B declined x!=0`},
+		{"declined, and it was done", impossible, `
+			A put x:=1
+			A ok
+			B put x:=2
+			B declined x!=0
+			C get
+			C ok x=2`},
+		{"declined by what nobody was told of", possible, `
+			A put x:=1
+			B put x:=2
+			B declined x!=0
+			A ok`},
+		{"declined by what nobody was ever told of or found", possible, `
+			A put x:=1
+			B put x:=2
+			B declined x!=0
+			C delete x:=0
+			C ok
+			crash`},
+		{"found is what only a write of which nobody was told allowed", possible, `
+			A put x:=1
+			B put x:=2 x!=0
+			C get
+			C ok x=2
 			crash`},
 		{"equal values of two writes", possible, `
 			A put x:=1
