@@ -50,7 +50,7 @@ func run(m *testing.M) int {
 		return fail(err)
 	}
 	server := exec.CommandContext(ctx, bin, "serve", "--data", filepath.Join(dir, "data"), "--listen", "127.0.0.1:"+port,
-		"--domain", domain, "--zone", zone)
+		"--domain", domain, "--zone", zone, "--allow-private-egress") // for watermarks that are objects of the same server
 	server.Env = append(os.Environ(), "OIS_ROOT_ACCESS_KEY_ID="+keyID, "OIS_ROOT_SECRET_ACCESS_KEY="+secret)
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
