@@ -23,6 +23,11 @@ const (
 	secret = "oisInteropExampleSecretKey00000000000001"
 )
 
+// hostBuckets are the buckets of clients that look names up.
+var hostBuckets = []string{
+	"interop-python", "interop-python-scenarios", "interop-rclone", "interop-js", "interop-java", "interop-juicefs",
+}
+
 // port is where the server of this run listens, on all of its names.
 var port string
 
@@ -149,7 +154,7 @@ func withNames(t *testing.T, name string, args ...string) *exec.Cmd {
 	hosts := filepath.Join(t.TempDir(), "hosts")
 	var names strings.Builder
 	names.WriteString("127.0.0.1 localhost\n127.0.0.1 " + domain + " " + zone + "." + domain)
-	for _, b := range []string{"interop-python", "interop-rclone"} {
+	for _, b := range hostBuckets {
 		names.WriteString(" " + b + "." + zone + "." + domain)
 	}
 	if err := os.WriteFile(hosts, []byte(names.String()+"\n"), 0o644); err != nil {
