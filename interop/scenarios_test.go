@@ -57,8 +57,8 @@ func (b goBucket) call(t *testing.T, status int, method, key string, in any) ref
 	t.Helper()
 	m := reflect.ValueOf(b.sdk).MethodByName(method)
 	var args []reflect.Value
-	for i := range m.Type().NumIn() {
-		if p := m.Type().In(i); p.Kind() == reflect.String {
+	for p := range m.Type().Ins() {
+		if p.Kind() == reflect.String {
 			args = append(args, reflect.ValueOf(key))
 		} else {
 			args = append(args, goInput(t, p, in))
@@ -167,7 +167,7 @@ func goBody(t *testing.T, out reflect.Value, key string, size int) []byte {
 	if !f.IsValid() {
 		t.Fatalf("get %q: no body", key)
 	}
-	body, ok := f.Interface().(io.ReadCloser)
+	body, ok := reflect.TypeAssert[io.ReadCloser](f)
 	if !ok {
 		t.Fatalf("get %q: a body of type %s", key, f.Type())
 	}
@@ -189,7 +189,7 @@ func goLink(t *testing.T, b goBucket, key string, size int) {
 		SignQuery(seconds int) error
 		Send() error
 	}
-	r, ok := made[0].Interface().(request)
+	r, ok := reflect.TypeAssert[request](made[0])
 	if !ok {
 		t.Fatalf("GetObjectRequest returns %s", made[0].Type())
 	}
@@ -205,8 +205,10 @@ func goEncrypted(t *testing.T, b goBucket) {
 	const algorithm, key, sum = "AES256", "b2lzLXRlc3QtMzItYnl0ZXMtbG9uZy1rZXktMDAwMSE=", "YPpDBSNZO5yYkhMERXGRIw=="
 	own := fields{"XQSEncryptionCustomerAlgorithm": algorithm, "XQSEncryptionCustomerKey": key, "XQSEncryptionCustomerKeyMD5": sum}
 	put := fields{"Body": strings.NewReader("secret")}
-	copied := fields{"XQSCopySource": "/" + b.name + "/sealed", "XQSCopySourceEncryptionCustomerAlgorithm": algorithm,
-		"XQSCopySourceEncryptionCustomerKey": key, "XQSCopySourceEncryptionCustomerKeyMD5": sum}
+	copied := fields{
+		"XQSCopySource": "/" + b.name + "/sealed", "XQSCopySourceEncryptionCustomerAlgorithm": algorithm,
+		"XQSCopySourceEncryptionCustomerKey": key, "XQSCopySourceEncryptionCustomerKeyMD5": sum,
+	}
 	for name, value := range own {
 		put[name], copied[name] = value, value
 	}

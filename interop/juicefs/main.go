@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -18,13 +17,19 @@ import (
 )
 
 func main() {
-	log.SetFlags(0)
-	if len(os.Args) != 4 {
-		log.Fatal("usage: juicefs ENDPOINT KEY SECRET")
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
-	s, err := object.CreateStorage("qingstor", os.Args[1], os.Args[2], os.Args[3], "")
+}
+
+func run(args []string) error {
+	if len(args) != 3 {
+		return errors.New("usage: juicefs ENDPOINT KEY SECRET")
+	}
+	s, err := object.CreateStorage("qingstor", args[0], args[1], args[2], "")
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	for _, step := range []struct {
 		name string
@@ -33,10 +38,11 @@ func main() {
 		{"create", create}, {"ranges", ranges}, {"keys", keys}, {"listing", listing}, {"parts", parts}, {"uploads", uploads}, {"end", end},
 	} {
 		if err := step.run(s); err != nil {
-			log.Fatalf("%s: %v", step.name, err)
+			return fmt.Errorf("%s: %w", step.name, err)
 		}
 		fmt.Println(step.name)
 	}
+	return nil
 }
 
 // create asks twice, as two machines that mount the same volume do.
