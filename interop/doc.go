@@ -4,7 +4,7 @@
 //
 // The SDKs do what the scenario suites of the official SDKs do, with the keys, settings and images of scenarios.json. Buckets are
 // addressed by path and by virtual host, where a client can: the Go SDK v3, and rclone which is built with it, know paths only;
-// the SDK for JavaScript leaves the bucket out of the Host header on Node.
+// the SDK for JavaScript leaves the bucket out of the Host header on Node, so a page uses it for virtual hosts.
 //
 // It is a module of its own, so that nobody else depends on those clients. Its tests
 // install what they can, once, and say so where they cannot.

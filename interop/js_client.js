@@ -1,5 +1,6 @@
 // Does with the official SDK for JavaScript what the scenario suite of the official SDKs does. It does so by path: in the other
-// style the SDK puts the bucket into the address but, on Node, not into the Host header, where no server could find it.
+// style the SDK puts the bucket into the address but, on Node, not into the Host header, where no server could find it. That style
+// is for a page, in browser_page.js.
 'use strict';
 
 const assert = require('assert');
