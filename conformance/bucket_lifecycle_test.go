@@ -67,6 +67,19 @@ func TestNewLifecycleRulesWaitADay(t *testing.T) {
 	}
 }
 
+// TestLifecycleRulesWithoutAnAction sets what the official SDKs send for the rule of their scenarios: those for Go drop the action,
+// which stands in the filter there, and others send it where it means nothing.
+func TestLifecycleRulesWithoutAnAction(t *testing.T) {
+	s := start(t)
+	b := s.newBucket()
+	b.lifecycle(`{"id":"a","status":"enabled","filter":{"prefix":"data/"}},` +
+		`{"id":"b","status":"enabled","filter":{"prefix":"data/","abort_incomplete_multipart_upload":{"days_after_initiation":3}}}`).want(http.StatusOK)
+	if a := b.send("GET", "?lifecycle", "").want(http.StatusOK); strings.Count(a.text, `"prefix":"data/"`) != 2 || strings.Contains(a.text, "days") {
+		t.Errorf("rules without an action came back as %s", a.text)
+	}
+	b.send("DELETE", "?lifecycle", "").want(http.StatusNoContent)
+}
+
 func TestLifecycleThatIsNoneIsRefused(t *testing.T) {
 	s := start(t)
 	b := s.newBucket()
@@ -91,7 +104,6 @@ func TestLifecycleThatIsNoneIsRefused(t *testing.T) {
 		"no filter":          `{"id":"a","status":"enabled",` + deletes + `}`,
 		"null filter":        `{"id":"a","status":"enabled","filter":null,` + deletes + `}`,
 		"filter":             `{"id":"a","status":"enabled","filter":"x",` + deletes + `}`,
-		"no action":          `{"id":"a","status":"enabled","filter":{}}`,
 		"two actions":        rule("a", "", moves+","+deletes),
 		"no days":            rule("a", "", `"expiration":{}`),
 		"0 days":             rule("a", "", `"expiration":{"days":0}`),

@@ -52,10 +52,12 @@ func TestBrowser(t *testing.T) {
 	w := newWeb(t)
 	w.call("PUT", "", "", http.StatusCreated)
 	rules := fmt.Sprintf(`{"cors_rules":[{"allowed_origin":%q,"allowed_methods":["GET","PUT","POST"],"allowed_headers":["content-type","x-qs-meta-*"],`+
-		`"expose_headers":["ETag"],"max_age_seconds":600}],"resp_vary":"enabled"}`, w.origin("app.test"))
+		`"expose_headers":["ETag"],"max_age_seconds":600},{"allowed_origin":%q,"allowed_methods":["GET","PUT","HEAD","DELETE"],"allowed_headers":["*"]}],`+
+		`"resp_vary":"enabled"}`, w.origin("app.test"), w.origin("sdk.test"))
 	w.call("PUT", "?cors", rules, http.StatusOK)
 	t.Run("fetch from an allowed origin", w.fetchAllowed)
 	t.Run("fetch from another origin", w.fetchRefused)
+	t.Run("the SDK for JavaScript", w.sdkInPage)
 	t.Run("form by XMLHttpRequest", w.formByScript)
 	t.Run("form", func(t *testing.T) { w.formInHTML(t, "UTF-8") })
 	t.Run("form in GBK", func(t *testing.T) { w.formInHTML(t, "GBK") })
@@ -75,6 +77,7 @@ func newWeb(t *testing.T) *web {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", w.page)
 	mux.HandleFunc("POST /report", w.report)
+	mux.HandleFunc("GET /sdk.js", func(rw http.ResponseWriter, r *http.Request) { http.ServeFile(rw, r, javaScriptSDK) })
 	mux.HandleFunc("GET /done", func(_ http.ResponseWriter, r *http.Request) { w.arrived <- r.URL.Query() })
 	w.site = httptest.NewServer(mux)
 	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: "127.0.0.1:" + port})
@@ -212,6 +215,32 @@ func (w *web) fetchRefused(t *testing.T) {
 		"put": "TypeError", "put again": "TypeError", "get": "TypeError", "get what is missing": "TypeError", "put with another header": "TypeError", "delete": "TypeError",
 	})
 	w.wantAsked(t, "OPTIONS /k", "OPTIONS /k", "GET /k", "GET /missing", "OPTIONS /k", "OPTIONS /k")
+}
+
+// sdkInPage uses the official SDK where it is at home. On Node it does not get to the buckets of virtual hosts.
+func (w *web) sdkInPage(t *testing.T) {
+	installJavaScript(t)
+	u, err := url.Parse(w.bucket.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := map[string]string{"access_key_id": keyID, "secret_access_key": secret, "endpoint": "http://" + domain + ":" + u.Port()}
+	want := make(map[string]string)
+	for _, style := range []string{"path ", "virtual "} {
+		want[style+"put"], want[style+"copy"], want[style+"get"], want[style+"head"] = "201 ", "201 ", "200 hello", "200 "
+		want[style+"list"], want[style+"delete"], want[style+"missing"] = "200 a b+中文.txt", "204 ", "404 object_not_exists"
+	}
+	task := map[string]any{"do": "sdk", "config": config, "name": webBucket, "zone": zone}
+	wantSeen(t, visit(t, w, "sdk.test", task, w.seen), want)
+	paths := 0
+	for _, asked := range w.asks() {
+		if strings.Contains(asked, " /"+webBucket) {
+			paths++
+		}
+	}
+	if all := len(w.asks()); paths != all/2 {
+		t.Errorf("%d of %d requests name the bucket in the path; want half of them", paths, all)
+	}
 }
 
 // A webForm is a form with a file of zeros, as the page takes it.

@@ -41,11 +41,16 @@ func TestOfficialGoSDK(t *testing.T) {
 			goMultipart(t, b)
 			goCopyAndMove(t, b, name)
 			goEnd(t, b)
+			name = "interop-go-scenarios"
+			if b, err = s.Bucket(name, zone); err != nil {
+				t.Fatal(err)
+			}
+			goScenarios(t, goBucket{b, name})
 		})
 	}
 }
 
-// goConfig resolves all names to the server: the SDK itself is as it comes.
+// goConfig is for the SDK as it comes.
 func goConfig(t *testing.T, virtual bool) *config.Config {
 	t.Helper()
 	c, err := config.New(keyID, secret)
@@ -57,8 +62,14 @@ func goConfig(t *testing.T, virtual bool) *config.Config {
 		t.Fatal(err)
 	}
 	c.LogLevel = "fatal"
+	c.Connection = goClient()
+	return c
+}
+
+// goClient resolves all names to the server.
+func goClient() *http.Client {
 	var d net.Dialer
-	c.Connection = &http.Client{Transport: &http.Transport{
+	return &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			if !strings.Contains(addr, domain) {
 				return nil, fmt.Errorf("the SDK dials %s, want a name under %s", addr, domain)
@@ -66,7 +77,6 @@ func goConfig(t *testing.T, virtual bool) *config.Config {
 			return d.DialContext(ctx, network, "127.0.0.1:"+port)
 		},
 	}}
-	return c
 }
 
 func goQuickStart(t *testing.T, s *service.Service, b *service.Bucket, name string) {

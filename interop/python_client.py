@@ -1,16 +1,18 @@
-"""Uses ois-sdk as its users do, against a server whose names resolve here."""
+"""Uses ois-sdk or qingstor-sdk as their users do, against a server whose names resolve here."""
 
 import hashlib
+import importlib
 import io
 import sys
 import time
 
+import python_scenarios
 import requests
-from ois.sdk.client.upload_client import UploadClient
-from ois.sdk.config import Config
-from ois.sdk.service.qingstor import OIS
 
-domain, port, zone, key_id, secret = sys.argv[1:]
+package, cls, domain, port, zone, key_id, secret, picture = sys.argv[1:]
+UploadClient = importlib.import_module(package + ".sdk.client.upload_client").UploadClient
+Config = importlib.import_module(package + ".sdk.config").Config
+Service = getattr(importlib.import_module(package + ".sdk.service.qingstor"), cls)
 
 
 def check(what, output, status):
@@ -25,7 +27,7 @@ def service(virtual):
     config.host, config.port, config.protocol = domain, int(port), "http"
     config.enable_virtual_host_style = virtual
     config.log_level = "error"
-    return OIS(config)
+    return Service(config)
 
 
 def quick_start(ois, bucket):
@@ -57,7 +59,7 @@ def objects(bucket, name):
     part = check("range", bucket.get_object("a.txt", range="bytes=3-6"), 206)
     assert part.content == b"tent", part.content
     check("missing", bucket.get_object("nope"), 404)
-    listed = check("list dir/", bucket.list_objects(prefix="dir/", delimiter="/", limit=2), 200)
+    listed = check("list dir/", bucket.list_objects(prefix="dir/", delimiter="/", limit="2"), 200)
     assert listed["has_more"] and len(listed["keys"]) == 2, listed
     check("options", bucket.options_object("a.txt", access_control_request_method="GET", origin="example.com"), 200)
     stats = check("statistics", bucket.get_statistics(), 200)
@@ -73,12 +75,13 @@ def links(bucket):
 
 
 def multipart(bucket):
-    data = bytes(range(256)) * (9 << 12) + b"tail"
-    UploadClient(bucket, 4 << 20).upload("big.bin", io.BytesIO(data))
-    got = check("get big.bin", bucket.get_object("big.bin"), 200)
-    assert got.content == data, len(got.content)
+    if package == "ois":  # that of qingstor-sdk 2.6.0 fails before it sends a part: it quotes the number as if it were text
+        data = bytes(range(256)) * (9 << 12) + b"tail"
+        UploadClient(bucket, 4 << 20).upload("big.bin", io.BytesIO(data))
+        got = check("get big.bin", bucket.get_object("big.bin"), 200)
+        assert got.content == data, len(got.content)
     upload = check("initiate", bucket.initiate_multipart_upload("later.bin"), 200)["upload_id"]
-    check("part", bucket.upload_multipart("later.bin", upload_id=upload, part_number=0, body=b"x"), 201)
+    check("part", bucket.upload_multipart("later.bin", upload_id=upload, part_number="0", body=b"x"), 201)
     assert check("list parts", bucket.list_multipart("later.bin", upload_id=upload), 200)["count"] == 1
     assert len(check("list uploads", bucket.list_multipart_uploads(), 200)["uploads"]) == 1
     done = bucket.complete_multipart_upload("later.bin", upload_id=upload, object_parts=[{"part_number": 0}])
@@ -88,7 +91,7 @@ def multipart(bucket):
 
 def end(bucket):
     check("delete a full bucket", bucket.delete(), 409)
-    keys = [{"key": o["key"]} for o in bucket.list_objects(limit=1000)["keys"]]
+    keys = [{"key": o["key"]} for o in bucket.list_objects(limit="1000")["keys"]]
     deleted = check("delete many", bucket.delete_multiple_objects(content_md5="made up by the SDK", objects=keys), 200)
     assert len(deleted["deleted"]) == len(keys), deleted
     check("delete bucket", bucket.delete(), 204)
@@ -103,3 +106,5 @@ for virtual in (False, True):
     links(bucket)
     multipart(bucket)
     end(bucket)
+    name = "interop-python-scenarios"
+    python_scenarios.run(check, ois.Bucket(name, zone), name, port, picture)

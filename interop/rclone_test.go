@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// TestRclone copies a tree up and down with rclone's qingstor backend.
+// TestRclone copies a tree up and down with rclone's qingstor backend. It is built with v3 of the Go SDK, which knows paths only.
 func TestRclone(t *testing.T) {
 	r := rclone{bin: buildRclone(t)}
 	up, down := t.TempDir(), t.TempDir()

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -23,8 +24,16 @@ const (
 	secret = "oisInteropExampleSecretKey00000000000001"
 )
 
+// hostBuckets are the buckets of clients that look names up.
+var hostBuckets = []string{
+	"interop-python", "interop-python-scenarios", "interop-rclone", "interop-js", "interop-java",
+}
+
 // port is where the server of this run listens, on all of its names.
 var port string
+
+// oisBin is the server, built from this tree.
+var oisBin string
 
 func TestMain(m *testing.M) {
 	os.Exit(run(m))
@@ -39,8 +48,8 @@ func run(m *testing.M) int {
 		return fail(err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // it is in the place for such
-	bin := filepath.Join(dir, "ois")
-	build := exec.CommandContext(ctx, "go", "build", "-o", bin, "./cmd/ois")
+	oisBin = filepath.Join(dir, "ois")
+	build := exec.CommandContext(ctx, "go", "build", "-o", oisBin, "./cmd/ois")
 	build.Dir, build.Env = "..", append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0")
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
@@ -49,20 +58,13 @@ func run(m *testing.M) int {
 	if port, err = freePort(ctx); err != nil {
 		return fail(err)
 	}
-	server := exec.CommandContext(ctx, bin, "serve", "--data", filepath.Join(dir, "data"), "--listen", "127.0.0.1:"+port,
-		"--domain", domain, "--zone", zone)
-	server.Env = append(os.Environ(), "OIS_ROOT_ACCESS_KEY_ID="+keyID, "OIS_ROOT_SECRET_ACCESS_KEY="+secret)
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
 		return fail(err)
 	}
 	defer log.Close()
-	server.Stderr, server.Stdout = log, log
-	if err := server.Start(); err != nil {
-		return fail(err)
-	}
-	if err := waitReady(ctx); err != nil {
-		_ = server.Process.Kill()
+	server, err := serve(ctx, filepath.Join(dir, "data"), domain, port, log)
+	if err != nil {
 		return fail(err)
 	}
 	status := m.Run()
@@ -73,6 +75,22 @@ func run(m *testing.M) int {
 		printTail(log.Name())
 	}
 	return status
+}
+
+// serve starts a server and waits until it is ready.
+func serve(ctx context.Context, dir, domain, port string, log io.Writer) (*exec.Cmd, error) {
+	server := exec.CommandContext(ctx, oisBin, "serve", "--data", dir, "--listen", "127.0.0.1:"+port, "--domain", domain, "--zone", zone,
+		"--allow-private-egress") // for watermarks that are objects of the same server
+	server.Env = append(os.Environ(), "OIS_ROOT_ACCESS_KEY_ID="+keyID, "OIS_ROOT_SECRET_ACCESS_KEY="+secret)
+	server.Stderr, server.Stdout = log, log
+	if err := server.Start(); err != nil {
+		return nil, err
+	}
+	if err := waitReady(ctx, port); err != nil {
+		_ = server.Process.Kill()
+		return nil, err
+	}
+	return server, nil
 }
 
 func fail(err error) int {
@@ -93,7 +111,7 @@ func freePort(ctx context.Context) (string, error) {
 	return port, l.Close()
 }
 
-func waitReady(ctx context.Context) error {
+func waitReady(ctx context.Context, port string) error {
 	health, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:"+port+"/-/health", http.NoBody)
 	if err != nil {
 		return err
@@ -149,7 +167,7 @@ func withNames(t *testing.T, name string, args ...string) *exec.Cmd {
 	hosts := filepath.Join(t.TempDir(), "hosts")
 	var names strings.Builder
 	names.WriteString("127.0.0.1 localhost\n127.0.0.1 " + domain + " " + zone + "." + domain)
-	for _, b := range []string{"interop-python", "interop-rclone"} {
+	for _, b := range hostBuckets {
 		names.WriteString(" " + b + "." + zone + "." + domain)
 	}
 	if err := os.WriteFile(hosts, []byte(names.String()+"\n"), 0o644); err != nil {

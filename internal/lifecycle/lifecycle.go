@@ -35,7 +35,7 @@ const maxPrefix = 1023
 // An Action is what a rule does.
 type Action uint8
 
-// The actions. Each rule has one.
+// The actions. Each rule has one, or none.
 const (
 	Expire               Action = iota + 1 // delete an object, days after it was modified
 	Transition                             // change its storage class
@@ -78,7 +78,7 @@ type effect struct {
 	class  string // of a transition
 }
 
-// effects returns what a rule does, which should be one thing.
+// effects returns what a rule does, which should be one thing at most.
 func effects(r *op.LifecycleRule) (list []effect) {
 	if e := r.Expiration; e != nil {
 		list = append(list, effect{Expire, e.Days, ""})
@@ -135,8 +135,12 @@ func checkRule(i int, r op.LifecycleRule) (op.LifecycleRule, effect, error) {
 		return fail("status %.40q is unknown; allowed: %s, %s", r.Status, Enabled, Disabled)
 	case len(r.Filter.Prefix) > maxPrefix:
 		return fail("prefix has %d bytes; allowed: %d", len(r.Filter.Prefix), maxPrefix)
-	case len(list) != 1:
-		return fail("it has %d actions; allowed: exactly one of %s", len(list), strings.Join(actionNames[1:], ", "))
+	case len(list) > 1:
+		return fail("it has %d actions; allowed: one of %s", len(list), strings.Join(actionNames[1:], ", "))
+	}
+	keep := op.LifecycleRule{ID: r.ID, Status: r.Status, Filter: r.Filter}
+	if len(list) == 0 {
+		return keep, effect{}, nil // the scenarios of the official SDKs set such a rule; it does nothing
 	}
 	e := list[0]
 	if e.days < e.action.fewest() {
@@ -145,7 +149,6 @@ func checkRule(i int, r op.LifecycleRule) (op.LifecycleRule, effect, error) {
 	if (e.action == Transition || e.action == TransitionNoncurrent) && !strings.EqualFold(e.class, class) {
 		return fail("%s.storage_class %.40q is not allowed; allowed: %s", e.action, e.class, class)
 	}
-	keep := op.LifecycleRule{ID: r.ID, Status: r.Status, Filter: r.Filter}
 	switch e.action {
 	case Expire:
 		keep.Expiration = &op.LifecycleExpiration{Days: e.days}
@@ -166,7 +169,7 @@ func checkPair(i int, a *op.LifecycleRule, doesA effect, j int, b *op.LifecycleR
 	if a.ID == b.ID {
 		return fault.Newf(fault.InvalidRequest, "rule[%d] and rule[%d] have the same id %.300q; ids must be unique", i, j, a.ID)
 	}
-	if a.Filter.Prefix == b.Filter.Prefix && doesA.action == doesB.action {
+	if a.Filter.Prefix == b.Filter.Prefix && doesA.action == doesB.action && doesA.action != 0 {
 		return fault.Newf(fault.InvalidRequest, "rules %.300q and %.300q both have %s for the prefix %q; allowed: one rule for an action and a prefix",
 			a.ID, b.ID, doesA.action, a.Filter.Prefix)
 	}

@@ -48,9 +48,7 @@ func TestRulesThatMayNotBeSet(t *testing.T) {
 		"long id":            {`{"id":"` + long + `","status":"enabled","expiration":{"days":1}}`, "id has 256 bytes"},
 		"status":             {`{"id":"a","status":"on","expiration":{"days":1}}`, `status "on" is unknown; allowed: enabled, disabled`},
 		"long prefix":        {`{"id":"a","status":"enabled","filter":{"prefix":"` + strings.Repeat(long, 4) + `"},"expiration":{"days":1}}`, "prefix has 1024 bytes; allowed: 1023"},
-		"no action":          {`{"id":"a","status":"enabled"}`, "it has 0 actions; allowed: exactly one of expiration, transition, abort_"},
-		"null action":        {`{"id":"a","status":"enabled","expiration":null}`, "it has 0 actions"},
-		"two actions":        {`{"id":"a","status":"enabled","expiration":{"days":40},"transition":{"days":30,"storage_class":"STANDARD_IA"}}`, "it has 2 actions"},
+		"two actions":        {`{"id":"a","status":"enabled","expiration":{"days":40},"transition":{"days":30,"storage_class":"STANDARD_IA"}}`, "it has 2 actions; allowed: one of expiration, transition, abort_"},
 		"expiration today":   {`{"id":"a","status":"enabled","expiration":{"days":0}}`, "expiration.days is 0; allowed: 1 and more"},
 		"negative":           {`{"id":"a","status":"enabled","noncurrent_version_expiration":{"days":-1}}`, "noncurrent_version_expiration.days is -1; allowed: 1"},
 		"abort today":        {`{"id":"a","status":"enabled","abort_incomplete_multipart_upload":{"days_after_initiation":0}}`, "days_after_initiation is 0; allowed: 1"},
@@ -81,6 +79,7 @@ func TestRulesThatMayBeSet(t *testing.T) {
 		"a day later":   `{"id":"a","status":"enabled","expiration":{"days":31}},{"id":"b","status":"enabled","transition":{"days":30,"storage_class":"standard_ia"}}`,
 		"others' keys":  `{"id":"a","status":"enabled","filter":{"prefix":"x/y"},"expiration":{"days":1}},{"id":"b","status":"enabled","filter":{"prefix":"x/"},"transition":{"days":30,"storage_class":"STANDARD_IA"}}`,
 		"other things":  `{"id":"a","status":"enabled","noncurrent_version_expiration":{"days":1}},{"id":"b","status":"enabled","transition":{"days":30,"storage_class":"STANDARD_IA"}}`,
+		"no action":     `{"id":"a","status":"enabled"},{"id":"b","status":"enabled","expiration":null},{"id":"c","status":"enabled","expiration":{"days":1}}`,
 		"far away":      `{"id":"a","status":"enabled","expiration":{"days":9223372036854775807}}`,
 		"all, one each": `{"id":"a","status":"enabled","expiration":{"days":99}},{"id":"b","status":"enabled","transition":{"days":30,"storage_class":"STANDARD_IA"}},{"id":"c","status":"enabled","abort_incomplete_multipart_upload":{"days_after_initiation":1}},{"id":"d","status":"enabled","noncurrent_version_expiration":{"days":99}},{"id":"e","status":"enabled","noncurrent_version_transition":{"days":30,"storage_class":"STANDARD_IA"}}`,
 	} {

@@ -1969,9 +1969,9 @@ type LifecycleFilter struct {
 	Prefix string `json:"prefix,omitempty"`
 }
 
-// LifecycleRule says what happens to objects as they age. Exactly one of expiration,
+// LifecycleRule says what happens to objects as they age. At most one of expiration,
 // abort_incomplete_multipart_upload, transition, noncurrent_version_expiration and
-// noncurrent_version_transition is given.
+// noncurrent_version_transition is given; a rule without any does nothing.
 type LifecycleRule struct {
 	// Name of the rule, unique in the bucket: 1 to 255 bytes.
 	ID string `json:"id"`
