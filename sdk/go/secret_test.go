@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/oisproject/ois/sdk/go/api"
 )
 
 const printedSecret = "SwordfishSwordfish42"
@@ -37,7 +39,10 @@ func holders(t *testing.T) map[string]any {
 	if _, err := c.signer(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	bucket, key := c.Bucket("photos-1", ""), []byte(printedSecret)
 	return map[string]any{
+		"File": &File{b: bucket, opts: GetOptions{EncryptionKey: key}}, "FS": bucket.FS(t.Context()),
+		"Reader":      &Reader{b: bucket, in: api.GetObjectInput{EncryptionCustomerKey: printedSecret}},
 		"Credentials": creds, "*Credentials": &creds, "[]Credentials": []Credentials{creds},
 		"Config": cfg, "*Config": &cfg, "struct of a Config": struct{ C Config }{cfg},
 		"Config with a provider": withProvider, "Config with another's provider": Config{Credentials: ownProvider{printedSecret}},
