@@ -25,7 +25,7 @@ func (p ownProvider) Credentials(context.Context) (Credentials, error) {
 // holders returns everything of this package that holds a secret.
 func holders(t *testing.T) map[string]any {
 	t.Helper()
-	creds := Credentials{AccessKeyID: "KEYID", SecretAccessKey: printedSecret, Expires: time.Unix(1, 0)}
+	creds := Credentials{AccessKeyID: "KEYID", SecretAccessKey: printedSecret, Expires: time.Now().Add(time.Hour)}
 	fetching := RefreshCredentials(func(context.Context) (Credentials, error) { return creds, nil })
 	if _, err := fetching.Credentials(t.Context()); err != nil {
 		t.Fatal(err)
