@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -114,14 +113,12 @@ type ImageTextStep struct {
 	Colour  string  // such as "#ff0000"; "" means black
 }
 
-var imageColour = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
-
 func (s ImageTextStep) action() (string, error) {
 	a := newImageAction("watermark")
 	if s.Text == "" {
 		a.fail("the text is empty")
 	}
-	if s.Colour != "" && !imageColour.MatchString(s.Colour) {
+	if s.Colour != "" && !isColour(s.Colour) {
 		a.fail("colour %q; allowed: one such as #ff0000", s.Colour)
 	}
 	a.text("t", s.Text)
@@ -129,6 +126,12 @@ func (s ImageTextStep) action() (string, error) {
 	a.opacity(s.Opacity)
 	a.text("c", s.Colour)
 	return a.done()
+}
+
+func isColour(s string) bool {
+	hex, ok := strings.CutPrefix(s, "#")
+	_, err := strconv.ParseUint(hex, 16, 24)
+	return ok && len(hex) == len("rrggbb") && err == nil
 }
 
 // An ImageOverlayStep lays another image over the image.
