@@ -100,12 +100,13 @@ func ExampleBucket_PostForm() {
 		fmt.Println(err)
 		return
 	}
-	page := fmt.Sprintf("<form method=post enctype=multipart/form-data action=%q>\n", form.URL)
+	var page strings.Builder
+	page.WriteString(fmt.Sprintf("<form method=post enctype=multipart/form-data action=%q>\n", form.URL))
 	for _, name := range slices.Sorted(maps.Keys(form.Fields)) {
-		page += fmt.Sprintf("<input type=hidden name=%q value=%q>\n", name, html.EscapeString(form.Fields[name]))
+		page.WriteString(fmt.Sprintf("<input type=hidden name=%q value=%q>\n", name, html.EscapeString(form.Fields[name])))
 	}
-	page += "<input type=file name=file><button>Send</button></form>\n" // the file comes last
-	fmt.Println(strings.Count(page, "type=hidden"), "hidden fields")
+	page.WriteString("<input type=file name=file><button>Send</button></form>\n") // the file comes last
+	fmt.Println(strings.Count(page.String(), "type=hidden"), "hidden fields")
 	// Output: 5 hidden fields
 }
 

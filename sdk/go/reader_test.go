@@ -302,7 +302,6 @@ func TestInfo(t *testing.T) {
 	}
 }
 
-// TestConnectionsAreKept: bodies that are not wanted are read to their end if that is short.
 // TestHeadOfALargeObject: what HEAD announces does not come, so there is neither a limit nor room for it.
 func TestHeadOfALargeObject(t *testing.T) {
 	const size = 50_000_000_000_000
@@ -330,6 +329,7 @@ func TestAnnouncedLengthIsNotBelieved(t *testing.T) {
 	}
 }
 
+// TestConnectionsAreKept: bodies that are not wanted are read to their end if that is short.
 func TestConnectionsAreKept(t *testing.T) {
 	rec, srv := serve(t, nil)
 	rec.answer = func(n int, w http.ResponseWriter, r *http.Request) {
