@@ -101,11 +101,11 @@ func ExampleBucket_PostForm() {
 		return
 	}
 	var page strings.Builder
-	page.WriteString(fmt.Sprintf("<form method=post enctype=multipart/form-data action=%q>\n", form.URL))
+	fmt.Fprintf(&page, `<form method=post enctype=multipart/form-data action="%s">`, html.EscapeString(form.URL))
 	for _, name := range slices.Sorted(maps.Keys(form.Fields)) {
-		page.WriteString(fmt.Sprintf("<input type=hidden name=%q value=%q>\n", name, html.EscapeString(form.Fields[name])))
+		fmt.Fprintf(&page, `<input type=hidden name="%s" value="%s">`, name, html.EscapeString(form.Fields[name]))
 	}
-	page.WriteString("<input type=file name=file><button>Send</button></form>\n") // the file comes last
+	page.WriteString("<input type=file name=file><button>Send</button></form>") // the file comes last
 	fmt.Println(strings.Count(page.String(), "type=hidden"), "hidden fields")
 	// Output: 5 hidden fields
 }
