@@ -5,9 +5,11 @@ import (
 	"compress/gzip"
 	"crypto/tls"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -125,5 +127,40 @@ func TestOneFileIsReadByMany(t *testing.T) {
 	wg.Wait()
 	if err := f.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestRequestsHaveNoHeadersOfTheirOwn: a server that knows the first version of the API knows all that is
+// sent; checksums and conditions go only where the caller wants them.
+func TestRequestsHaveNoHeadersOfTheirOwn(t *testing.T) {
+	rec, srv := serve(t, func(_ int, w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(map[string]int{"PUT": 201, "GET": 200, "HEAD": 200, "DELETE": 204}[r.Method])
+	})
+	b := client(t, srv, nil).Bucket("photos-1", "")
+	if _, err := b.Put(t.Context(), "k", strings.NewReader("x"), nil); err != nil {
+		t.Fatal(err)
+	}
+	r, err := b.Get(t.Context(), "k", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := b.Head(t.Context(), "k", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Remove(t.Context(), "k", nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range rec.requests() {
+		names := slices.Sorted(maps.Keys(s.Header))
+		want := []string{"Authorization", "Date", "User-Agent"}
+		if s.Method == http.MethodPut {
+			want = []string{"Authorization", "Content-Length", "Date", "User-Agent"}
+		}
+		if !slices.Equal(names, want) {
+			t.Errorf("%s has the headers %q; want %q", s.Method, names, want)
+		}
 	}
 }
