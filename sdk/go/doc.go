@@ -44,8 +44,15 @@
 // Reads of objects go on over a new connection when one breaks, from the byte where
 // it broke, and only as long as it is the same object; see [Reader].
 //
+// What is read in any order is a [File], and a bucket is an [fs.FS] by [Bucket.FS].
+//
 // There is no limit for a call as a whole: contexts are for that. But a server that does not
 // answer within 30 s, or a transfer that stands still for 30 s, ends the attempt.
+//
+// # Watching
+//
+// A Logger gets a record for each attempt, without secrets. A [Tracer] gets each call, and with a
+// RoundTripper around [NewTransport] also each request.
 //
 // The package has no global state, writes no files, logs nothing unless a Config has
 // a Logger, and needs nothing but the standard library.
