@@ -121,7 +121,7 @@ func (c *copying) parts(ctx context.Context, size int64) (*Result, error) {
 	if !c.info.Encrypted && o.EncryptionKey == nil {
 		f.etag = c.info.ETag
 	}
-	err = c.each(ctx, 0, n, func(ctx context.Context, i int) error {
+	err = c.each(ctx, n, func(ctx context.Context, i int) error {
 		this, first := *in, int64(i)*part
 		last := min(first+part, size) - 1
 		this.PartNumber, this.CopyRange = int64(i), fmt.Sprintf("bytes=%d-%d", first, last)
@@ -160,8 +160,7 @@ func (c *copying) input() (*api.CopyPartInput, error) {
 		in.CopySource += "?version_id=" + c.o.SourceVersion
 	}
 	var err error
-	in.CopySourceEncryptionCustomerAlgorithm, in.CopySourceEncryptionCustomerKey, in.CopySourceEncryptionCustomerKeyMD5, err =
-		header.CustomerKey(c.o.SourceEncryptionKey)
+	in.CopySourceEncryptionCustomerAlgorithm, in.CopySourceEncryptionCustomerKey, in.CopySourceEncryptionCustomerKeyMD5, err = header.CustomerKey(c.o.SourceEncryptionKey)
 	return in, err
 }
 

@@ -261,7 +261,7 @@ func (d *fetch) scatter(ctx context.Context, w io.WriterAt) error {
 			g.run(func(ctx context.Context) error { return f.follow(ctx, at) })
 		}
 	}
-	g.run(func(ctx context.Context) error { return d.each(ctx, 0, d.n, f.part) })
+	g.run(func(ctx context.Context) error { return d.each(ctx, d.n, f.part) })
 	if err := g.wait(); err != nil {
 		return err
 	}

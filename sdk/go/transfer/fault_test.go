@@ -165,7 +165,7 @@ func TestAnObjectOfSomebodyElseIsNoSuccess(t *testing.T) {
 		s.mu.Lock()
 		delete(s.uploads, r.URL.Query().Get("upload_id")) // somebody aborts it
 		s.mu.Unlock()
-		s.put("k", pattern(9*mb+1)[:9*mb])
+		s.put("k", pattern(9*mb + 1)[:9*mb])
 		panic(http.ErrAbortHandler)
 	}
 	_, err := New(s.bucket(t), small).Upload(t.Context(), "k", bytes.NewReader(pattern(9*mb)), nil)

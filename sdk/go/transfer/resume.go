@@ -185,7 +185,7 @@ func (j *job) completed(ctx context.Context, src *source, n *note) (*Result, err
 		return nil, nil
 	}
 	etags := make([]string, n.count())
-	err = j.each(ctx, 0, len(etags), func(ctx context.Context, i int) (err error) {
+	err = j.each(ctx, len(etags), func(ctx context.Context, i int) (err error) {
 		off := int64(i) * n.PartSize
 		etags[i], err = j.md5(ctx, src, src.off+off, min(n.PartSize, src.size-off))
 		return err

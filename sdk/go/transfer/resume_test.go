@@ -68,8 +68,8 @@ func newKill(t *testing.T, s *service) *kill {
 	return &kill{s: s, endpoint: srv.URL}
 }
 
-// run runs the victim. It returns what the service has seen of it.
-func (k *kill) run(t *testing.T, what, path, folder string) []string {
+// run runs the victim.
+func (k *kill) run(t *testing.T, what, path, folder string) {
 	t.Helper()
 	k.s.forget()
 	k.cmd = exec.CommandContext(t.Context(), os.Args[0], "-test.run=^$")
@@ -97,7 +97,6 @@ func (k *kill) run(t *testing.T, what, path, folder string) []string {
 	if err != nil && k.cmd.ProcessState.Exited() {
 		t.Fatalf("%v: %s", err, out.String())
 	}
-	return k.s.log()
 }
 
 func writeFile(t *testing.T, data []byte) string {

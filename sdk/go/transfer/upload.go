@@ -234,7 +234,7 @@ func (j *job) sendAll(ctx context.Context, u *upload, src *source, part int64, h
 	n := int((src.size + part - 1) / part)
 	j.t.size(src.size, n)
 	f := j.finish(n, src.size)
-	err := j.each(ctx, 0, n, func(ctx context.Context, i int) (err error) {
+	err := j.each(ctx, n, func(ctx context.Context, i int) (err error) {
 		off := int64(i) * part
 		size := min(part, src.size-off)
 		if have != nil {
