@@ -289,7 +289,7 @@ func TestFilesThatChangeMeanwhile(t *testing.T) {
 }
 
 func TestLengthsAndSumsOfTheCallerAreChecked(t *testing.T) {
-	for _, size := range []int{100, 40 << 10, 13 * mb} {
+	for _, size := range []int{100, 32 << 10, 40 << 10, 4 * mb, 12 * mb, 13 * mb} {
 		data := pattern(size)
 		sum := md5.Sum(data)
 		right, wrong := base64.StdEncoding.EncodeToString(sum[:]), base64.StdEncoding.EncodeToString(make([]byte, 16))
@@ -315,6 +315,9 @@ func TestLengthsAndSumsOfTheCallerAreChecked(t *testing.T) {
 				res, err := New(s.bucket(t), small).Upload(t.Context(), "k", r, &UploadOptions{PutOptions: test.o})
 				if test.ok != (err == nil) || s.unfinished() != 0 || !test.ok && s.object("k") != nil {
 					t.Errorf("%s, %d bytes as %T: %v", name, size, r, err)
+				}
+				if size <= 4*mb && test.ok && s.count("") != 1 {
+					t.Errorf("%d bytes as %T: calls %q; want one", size, r, s.log())
 				}
 				if test.ok && md5Of(res.ETag) != fmt.Sprintf("%x", sum) {
 					t.Errorf("%d bytes as %T: %+v; want the ETag %x", size, r, res, sum)

@@ -113,6 +113,9 @@ func (s *stream) read(ctx context.Context, b *buffer, n int) (p *piece, end bool
 	p.size = most
 	err = b.fill(ctx, s.r, most)
 	s.size += b.size
+	if err == nil && s.known && s.size == s.o.ContentLength {
+		err = s.last()
+	}
 	switch {
 	case isEOF(err):
 		s.memory.give(p.size - b.size)
@@ -130,6 +133,14 @@ func (s *stream) read(ctx context.Context, b *buffer, n int) (p *piece, end bool
 		err = fmt.Errorf("the stream is longer than %d bytes, which is all that %d parts hold; raise PartSize or Memory", s.size-b.size, maxParts)
 	}
 	return p, end, err
+}
+
+// last makes sure that the stream ends here. It returns io.EOF then.
+func (s *stream) last() error {
+	var one [1]byte
+	n, err := readSome(s.r, one[:])
+	s.size += int64(n)
+	return err
 }
 
 // checkMD5 hashes the next bytes, if the caller has said what must come out.
