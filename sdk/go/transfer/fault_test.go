@@ -109,6 +109,27 @@ func TestCancelledTransfersLeaveNothing(t *testing.T) {
 	empty(t, "folder", dir)
 }
 
+func TestWhatIsMissingIsNotFound(t *testing.T) {
+	s := newService()
+	m := New(s.bucket(t), small)
+	dir := t.TempDir()
+	_, err := m.Download(t.Context(), "none", io.Discard, nil)
+	_, err2 := m.DownloadFile(t.Context(), "none", filepath.Join(dir, "f"), nil)
+	_, err3 := m.Copy(t.Context(), "k", "none", nil)
+	for _, err := range []error{err, err2, err3} {
+		if !errors.Is(err, ois.ErrNotFound) {
+			t.Errorf("%v; want that there is no object", err)
+		}
+	}
+	if _, err := m.UploadFile(t.Context(), "k", filepath.Join(dir, "none"), nil); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%v; want that there is no file", err)
+	}
+	if len(m.slots) != 0 {
+		t.Errorf("%d workers are busy", len(m.slots))
+	}
+	empty(t, "folder", dir)
+}
+
 func TestALostAnswerOfCompleteIsNoFailure(t *testing.T) {
 	data := pattern(9 * mb)
 	for name, test := range map[string]struct {

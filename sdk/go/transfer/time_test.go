@@ -38,6 +38,9 @@ func TestBudgetServesInTurn(t *testing.T) {
 		}
 		cancel()
 		synctest.Wait()
+		if err := b.take(ctx, 1); err == nil || b.free != 3 {
+			t.Errorf("take after the end: %v, %d are free; want an error and 3", err, b.free)
+		}
 		b.give(6)
 		synctest.Wait()
 		if fmt.Sprint(order) != "[7 9]" || b.free != 0 {
