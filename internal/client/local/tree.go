@@ -121,6 +121,7 @@ type File struct {
 	tree *Tree
 	name string // for the time being
 	key  string
+	mode fs.FileMode // of the file that it replaces; 0 if there is none
 }
 
 // temporary starts the names of files that are being written. Walks leave them out: they are what a crash has left.
@@ -128,14 +129,15 @@ const temporary = ".ois-part-"
 
 func isTemporary(name string) bool { return strings.HasPrefix(name, temporary) }
 
-// Write opens the file of a key for writing, and makes the folders that it is in. It takes its place with Commit; Discard
-// removes it, unless it has been committed.
+// Write opens the file of a key for writing, and makes the folders that it is in. It takes its place with Commit and keeps the permissions of
+// the one before; Discard removes it, unless it has been committed.
 func (t *Tree) Write(key string) (*File, error) {
 	if err := CheckKey(key); err != nil {
 		return nil, err
 	}
-	if info, err := t.root.Lstat(filepath.FromSlash(key)); err == nil && info.IsDir() {
-		return nil, fmt.Errorf("%s is a folder: a file cannot take its place", filepath.Join(t.dir, filepath.FromSlash(key)))
+	mode, err := t.mode(key)
+	if err != nil {
+		return nil, err
 	}
 	dir := path.Dir(key)
 	if err := t.mkdir(dir); err != nil {
@@ -156,8 +158,38 @@ func (t *Tree) Write(key string) (*File, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &File{File: f, tree: t, name: name, key: filepath.FromSlash(key)}, nil
+		return &File{File: f, tree: t, name: name, key: filepath.FromSlash(key), mode: mode}, nil
 	}
+}
+
+// mode returns the permissions of the file that has the name now, 0 if there is none. It refuses folders.
+func (t *Tree) mode(key string) (fs.FileMode, error) {
+	info, err := t.root.Lstat(filepath.FromSlash(key))
+	switch {
+	case err == nil && info.IsDir():
+		return 0, fmt.Errorf("%s is a folder: a file cannot take its place", filepath.Join(t.dir, filepath.FromSlash(key)))
+	case err == nil && info.Mode().IsRegular():
+		return info.Mode().Perm(), nil
+	}
+	return 0, nil
+}
+
+// Path makes the folders that the file of a key is in, and returns where it is to lie, for those who write it themselves.
+func (t *Tree) Path(key string) (string, error) {
+	if err := CheckKey(key); err != nil {
+		return "", err
+	}
+	if _, err := t.mode(key); err != nil {
+		return "", err
+	}
+	if err := t.mkdir(path.Dir(key)); err != nil {
+		return "", err
+	}
+	folder, err := t.root.OpenRoot(filepath.FromSlash(path.Dir(key))) // no link on the way leads out
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(t.dir, filepath.FromSlash(key)), folder.Close()
 }
 
 // forget forgets that a folder exists, and reports whether that was believed.
@@ -171,7 +203,11 @@ func (t *Tree) forget(dir string) bool {
 
 // Commit gives the file its name and, unless it is zero, its time of modification.
 func (f *File) Commit(modified time.Time) error {
-	err := f.Close()
+	var err error
+	if f.mode != 0 {
+		err = f.Chmod(f.mode)
+	}
+	err = errors.Join(err, f.Close())
 	if err == nil && !modified.IsZero() {
 		err = f.tree.root.Chtimes(f.name, time.Time{}, modified)
 	}

@@ -1,0 +1,4 @@
+package message
+
+// chinese has the messages by their English text.
+var chinese = map[string]string{}
