@@ -88,6 +88,8 @@ type app struct {
 	secrets *seal.Ring
 	// wrap puts something between the demo and its server, unless it is nil.
 	wrap func(http.RoundTripper) http.RoundTripper
+	// shared is what client commands have in common; nil until one needs it.
+	shared *house
 }
 
 // Main runs the command that env.Args name until it is done or ctx ends, and returns the exit status.
@@ -113,6 +115,9 @@ func (a *app) run(ctx context.Context) int {
 	if status == exitUsage {
 		fmt.Fprintf(a.Stderr, "Run %q to see how it is used.\n", cmd.CommandPath()+" --help")
 	}
+	if hint := a.hint(err); hint != "" {
+		fmt.Fprintln(a.Stderr, hint)
+	}
 	return status
 }
 
@@ -130,19 +135,22 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 // status returns the exit status that err stands for.
 func (a *app) status(ctx context.Context, err error) int {
 	_, usage := errors.AsType[usageError](err)
+	items, some := errors.AsType[*itemsError](err)
 	_, network := errors.AsType[*net.OpError](err) // net.Error would match any error of the system
 	switch {
 	case !a.parsed, usage:
 		return exitUsage
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return exitInterrupted
+	case some:
+		return items.status
 	case errors.Is(err, fs.ErrPermission):
 		return exitDenied
 	case errors.Is(err, store.ErrUserNotExist), errors.Is(err, store.ErrKeyNotExist), errors.Is(err, store.ErrBucketNotExist),
 		errors.Is(err, admin.ErrNoWebsite), errors.Is(err, job.ErrUnknown),
 		errors.Is(err, datadir.ErrNotExist), errors.Is(err, fs.ErrNotExist):
 		return exitNotFound
-	case network:
+	case network, isNetwork(err):
 		return exitNetwork
 	}
 	return exitFailed
@@ -181,6 +189,7 @@ See it work, without leaving anything behind:
 	root.SetHelpCommand(helpCommand(root))
 	root.AddCommand(a.serveCommand(), a.demoCommand(), a.userCommand(), a.keyCommand(), a.bucketCommand(), a.websiteCommand(), a.fsckCommand(),
 		a.backupCommand(), a.restoreCommand(), a.jobCommand(), a.versionCommand(), a.completionCommand())
+	root.AddCommand(a.clientCommands()...)
 	if len(a.Args) > 0 && strings.HasPrefix(a.Args[0], cobra.ShellCompRequestCmd) {
 		unquoteUsages(root)
 	}
