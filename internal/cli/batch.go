@@ -230,7 +230,7 @@ func (b *batch) sum(sum progress.Sum) {
 		_ = b.printJSON(s) // kept in outErr
 		return
 	}
-	if b.quiet {
+	if b.quiet || b.single && sum.Failed > 0 {
 		return
 	}
 	b.a.sayf("%d done, %d up to date, %d failed, %s in %s", sum.Done, sum.Same, sum.Failed, progress.Size(sum.Bytes), sum.Time.Round(time.Millisecond))

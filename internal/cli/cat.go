@@ -198,7 +198,7 @@ func (c *courier) putOne(ctx context.Context, from, to target.Target) error {
 	}
 	if !from.IsStream() {
 		f := &freight{to: dest}
-		if err := c.singleFile(f, from, true); err != nil {
+		if err := singleFile(f, from); err != nil {
 			return err
 		}
 		return c.do(ctx, f.action(), func() error { return c.carry(ctx, f) })

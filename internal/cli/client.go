@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -82,8 +83,11 @@ func (a *app) newService(ctx context.Context, r road) (*service, error) {
 	cfg, err := ois.LoadConfig(ctx, &ois.LoadOptions{
 		Profile: r.profile, Getenv: a.Getenv, Warn: func(text string) { fmt.Fprintln(a.Stderr, text) },
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
 		return nil, err
+	case err != nil:
+		return nil, usageError{err}
 	}
 	if r.endpoint != "" {
 		cfg.Endpoint = r.endpoint

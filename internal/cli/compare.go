@@ -23,7 +23,13 @@ type comparer struct {
 func (c *comparer) add(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&c.sizeOnly, "size-only", false, "take what has the same size for the same")
 	cmd.Flags().BoolVar(&c.checksum, "checksum", false, "compare checksums where there are some, instead of times")
-	cmd.MarkFlagsMutuallyExclusive("size-only", "checksum")
+}
+
+func (c *comparer) check() error {
+	if c.sizeOnly && c.checksum {
+		return usagef("--size-only and --checksum exclude each other")
+	}
+	return nil
 }
 
 // A verdict is what a first look says.

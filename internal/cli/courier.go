@@ -21,6 +21,7 @@ import (
 	"github.com/oisproject/ois/internal/client/pool"
 	"github.com/oisproject/ois/internal/client/target"
 	ois "github.com/oisproject/ois/sdk/go"
+	"github.com/oisproject/ois/sdk/go/api"
 	"github.com/oisproject/ois/sdk/go/transfer"
 )
 
@@ -70,7 +71,8 @@ type courier struct {
 	resume  bool
 
 	mu    sync.Mutex
-	moved map[move]int64 // bytes that were counted; guarded by mu
+	moved map[move]int64                       // bytes that were counted; guarded by mu
+	gone  map[*ois.Bucket][]api.ObjectToDelete // that have arrived and are to be deleted; guarded by mu
 }
 
 // A move is one transfer under way.
@@ -78,7 +80,7 @@ type move struct{ bucket, key, path string }
 
 // newCourier checks flags and begins a batch. finish must end it.
 func (a *app) newCourier(ctx context.Context, r road, bf batchFlags, f *carryFlags) (*courier, error) {
-	c := &courier{resume: f.resume, moved: make(map[move]int64)}
+	c := &courier{resume: f.resume, moved: make(map[move]int64), gone: make(map[*ois.Bucket][]api.ObjectToDelete)}
 	opts, err := f.options()
 	if err != nil {
 		return nil, err
@@ -199,6 +201,9 @@ func (s *side) name(key string) string {
 	if s.t.Remote {
 		return target.Target{Remote: true, Bucket: s.t.Bucket, Key: s.t.Key + key}.String()
 	}
+	if local.CheckKey(key) != nil {
+		return s.t.Join(key).String() // such a path is only shown
+	}
 	return filepath.Join(s.t.Path, filepath.FromSlash(key))
 }
 
@@ -230,7 +235,11 @@ func (c *courier) carry(ctx context.Context, f *freight) error {
 	case !f.from.t.Remote:
 		return c.upload(ctx, f)
 	case !f.to.t.Remote:
-		return c.download(ctx, f)
+		err := c.download(ctx, f)
+		if err == nil && f.move {
+			c.arrived(ctx, f.from.bucket, f.from.t.Key+f.e.Key)
+		}
+		return err
 	}
 	return c.copy(ctx, f)
 }
@@ -260,6 +269,41 @@ func (c *courier) upload(ctx context.Context, f *freight) error {
 		return fmt.Errorf("%s was uploaded and has changed since: it is kept", name)
 	}
 	return os.Remove(name)
+}
+
+// arrived notes that an object can be deleted, and deletes a thousand when there are so many.
+func (c *courier) arrived(ctx context.Context, b *ois.Bucket, key string) {
+	c.mu.Lock()
+	list := append(c.gone[b], api.ObjectToDelete{Key: key})
+	full := len(list) == maxDelete
+	if c.gone[b] = list; full {
+		delete(c.gone, b)
+	}
+	c.mu.Unlock()
+	if full {
+		c.discard(ctx, b, list)
+	}
+}
+
+// sweep deletes what has arrived, when all work is done.
+func (c *courier) sweep(ctx context.Context) {
+	for b, list := range c.gone {
+		c.discard(ctx, b, list)
+	}
+	clear(c.gone)
+}
+
+func (c *courier) discard(ctx context.Context, b *ois.Bucket, list []api.ObjectToDelete) {
+	failed, err := deleteObjects(ctx, c.s, b, list)
+	for _, o := range list {
+		is := err
+		if is == nil {
+			is = failed[o]
+		}
+		if is != nil && ctx.Err() == nil {
+			c.fail(ctx, action{Name: "delete", Source: target.Target{Remote: true, Bucket: b.Name(), Key: o.Key}.String()}, is)
+		}
+	}
 }
 
 // typeOf guesses the type of an object. Where it cannot, the service has a default.

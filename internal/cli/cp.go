@@ -159,12 +159,13 @@ func (c *courier) copyAll(ctx context.Context, f *cpFlags, sources []target.Targ
 	var open []*side
 	defer func() {
 		c.group.Wait()
+		c.sweep(ctx)
 		for _, s := range open {
 			_ = s.close() // nothing was written through the folder itself
 		}
 	}()
 	for _, s := range sources {
-		fr, err := c.single1(ctx, s, to, len(sources) > 1, f.follow)
+		fr, err := c.plan(ctx, s, to, len(sources) > 1)
 		if err != nil {
 			c.fail(ctx, action{Name: "copy", Source: s.String(), Target: to.String()}, err)
 			continue
@@ -179,8 +180,8 @@ func (c *courier) copyAll(ctx context.Context, f *cpFlags, sources []target.Targ
 	return nil
 }
 
-// single1 finds out what becomes of a single source.
-func (c *courier) single1(ctx context.Context, s, to target.Target, many, follow bool) (*freight, error) {
+// plan finds out what becomes of a single source.
+func (c *courier) plan(ctx context.Context, s, to target.Target, many bool) (*freight, error) {
 	f := &freight{}
 	var err error
 	if s.Remote {
@@ -192,7 +193,7 @@ func (c *courier) single1(ctx context.Context, s, to target.Target, many, follow
 			return nil, err
 		}
 		f.e = entry.Entry{Key: s.Key, Size: info.Size, Modified: info.Modified, ETag: info.ETag, Class: info.StorageClass}
-	} else if err = c.singleFile(f, s, follow); err != nil {
+	} else if err = singleFile(f, s); err != nil {
 		return nil, err
 	}
 	if to.IsFolder() || !to.Remote && isDir(to.Path) {
@@ -212,14 +213,8 @@ func (c *courier) single1(ctx context.Context, s, to target.Target, many, follow
 	return f, nil
 }
 
-func (c *courier) singleFile(f *freight, s target.Target, follow bool) error {
-	info, err := os.Lstat(s.Path)
-	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
-		if !follow && c.batch != nil && isDir(s.Path) {
-			return usagef("%s is a link to a folder: want --recursive and a slash at its end", s)
-		}
-		info, err = os.Stat(s.Path) // a file that is named is meant
-	}
+func singleFile(f *freight, s target.Target) error {
+	info, err := os.Stat(s.Path) // a link that is named is meant
 	switch {
 	case err != nil:
 		return err
@@ -259,6 +254,7 @@ func (c *courier) copyFolder(ctx context.Context, f *cpFlags, s, to target.Targe
 	}
 	defer func() {
 		c.group.Wait()
+		c.sweep(ctx)
 		_ = dest.close() // nothing was written through the folder itself
 	}()
 	var shadows entry.Shadows

@@ -34,6 +34,9 @@ before what differs. The exit status is 1 if there is anything to print. Nothing
 		ValidArgsFunction: a.completeTargets(&f.road, true),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			source, to, err := parseFolders(args)
+			if err == nil {
+				err = f.check()
+			}
 			if err != nil {
 				return err
 			}

@@ -179,7 +179,7 @@ func (a *app) bucketPutCommand() *cobra.Command {
 		Long: "Set a setting of a bucket to the JSON in a file or from standard input: " + oneOf(settingNames(settingPut)) +
 			".\nThe API reference has their fields; docs/guide shows examples.",
 		Example: `  ois bucket put lifecycle ois://logs rules.json
-  echo '{"status":"enabled"}' | ois bucket put versioning ois://photos`,
+  echo '{"status":"ENABLED"}' | ois bucket put versioning ois://photos`,
 	}, settingVerb{op: settingPut, body: true, do: nothing})
 }
 

@@ -80,6 +80,9 @@ func (a *app) sync(ctx context.Context, f *syncFlags, args []string) error {
 	if !f.delete && (f.force || f.maxDelete >= 0) {
 		return usagef("--force and --max-delete are about --delete, which is not there")
 	}
+	if err := f.check(); err != nil {
+		return err
+	}
 	c, err := a.newCourier(ctx, f.road, f.batchFlags, &f.carryFlags)
 	if err != nil {
 		return err
