@@ -233,7 +233,12 @@ func (b *batch) sum(sum progress.Sum) {
 	if b.quiet || b.single && sum.Failed > 0 {
 		return
 	}
-	b.a.sayf("%d done, %d up to date, %d failed, %s in %s", sum.Done, sum.Same, sum.Failed, progress.Size(sum.Bytes), sum.Time.Round(time.Millisecond))
+	b.sayf("%d done, %d up to date, %d failed, %s in %s", sum.Done, sum.Same, sum.Failed, progress.Size(sum.Bytes), sum.Time.Round(time.Millisecond))
+}
+
+// sayf tells a person something, above the line that shows how far the work is.
+func (b *batch) sayf(format string, args ...any) {
+	fmt.Fprintf(b.talk, b.a.text(format)+"\n", args...)
 }
 
 // An itemsError says that some of many things did not work. Each was told before.

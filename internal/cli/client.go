@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/oisproject/ois/internal/client/message"
 	"github.com/oisproject/ois/internal/client/pool"
 	"github.com/oisproject/ois/internal/client/target"
 	ois "github.com/oisproject/ois/sdk/go"
@@ -143,14 +142,6 @@ func (s *service) bucket(ctx context.Context, name string) (*ois.Bucket, error) 
 	return s.Bucket(name, zone), nil
 }
 
-// text returns what is said to a person in his language.
-func (a *app) text(english string) string { return message.Of(a.Getenv).Text(english) }
-
-// sayf tells a person something, in a line of its own.
-func (a *app) sayf(format string, args ...any) {
-	fmt.Fprintf(a.Stderr, a.text(format)+"\n", args...)
-}
-
 // parseTarget reads an argument.
 func parseTarget(arg string) (target.Target, error) {
 	t, err := target.Parse(arg)
@@ -229,6 +220,20 @@ func (a *app) unsigned() bool {
 func isNetwork(err error) bool {
 	var e *ois.Error
 	return errors.As(err, &e) && e.Status == 0 && e.Attempts > 0 && !errors.Is(err, context.Canceled)
+}
+
+// Groups of commands, as help shows them.
+const (
+	clientGroup = "client"
+	serverGroup = "server"
+)
+
+// grouped puts commands into a group of the help.
+func grouped(id string, list ...*cobra.Command) []*cobra.Command {
+	for _, c := range list {
+		c.GroupID = id
+	}
+	return list
 }
 
 // clientCommands are the commands that speak to a service.

@@ -310,7 +310,7 @@ func (c *courier) openList(ctx context.Context, t target.Target, follow bool) (*
 	}
 	opts := local.WalkOptions{Follow: follow, Skip: func(name, why string) {
 		if c.verbose {
-			fmt.Fprintf(c.talk, c.a.text("skipped %s: %s")+"\n", filepath.Join(t.Path, filepath.FromSlash(name)), why)
+			c.sayf("skipped %s: %s", filepath.Join(t.Path, filepath.FromSlash(name)), why)
 		}
 	}}
 	return &side{t: t}, local.Walk(ctx, t.Path, opts), nil

@@ -250,7 +250,7 @@ func (y *syncing) remove(ctx context.Context) error {
 	n := y.extra.Len()
 	switch {
 	case y.failures() > 0:
-		y.a.sayf("Nothing was deleted, since not all went well: %d would have been.", n)
+		y.sayf("Nothing was deleted, since not all went well: %d would have been.", n)
 		return nil
 	case y.sources == 0 && !y.f.force:
 		return fmt.Errorf("the source has nothing, so that all %d of the target would be deleted: nothing was; --force deletes them", n)
