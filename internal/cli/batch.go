@@ -118,7 +118,7 @@ func (b *batch) fail(ctx context.Context, c action, err error) {
 	b.mu.Unlock()
 	if b.json {
 		c.Error = err.Error()
-		b.printJSON(c)
+		_ = b.printJSON(c) // kept in outErr
 	}
 	if !b.single {
 		fmt.Fprintf(b.talk, "%s: %v\n", c, err)
@@ -127,8 +127,7 @@ func (b *batch) fail(ctx context.Context, c action, err error) {
 
 // bad notes the error of an entry of a list.
 func (b *batch) bad(ctx context.Context, name string, err error) {
-	var bad *entry.Bad
-	if errors.As(err, &bad) {
+	if bad, ok := errors.AsType[*entry.Bad](err); ok {
 		err = bad.Err
 	}
 	b.fail(ctx, action{Name: "read", Source: name}, err)

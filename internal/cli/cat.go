@@ -139,7 +139,6 @@ type putFlags struct {
 	road
 	batchFlags
 	carryFlags
-	size string
 }
 
 func (a *app) putCommand() *cobra.Command {

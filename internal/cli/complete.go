@@ -24,7 +24,8 @@ const (
 func (a *app) completeTargets(r *road, files bool) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, begin string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		if !strings.HasPrefix(begin, target.Scheme) {
-			if files && (begin == "" || !strings.HasPrefix(target.Scheme, begin)) {
+			_, scheme := strings.CutPrefix(target.Scheme, begin) // it may become one
+			if files && (begin == "" || !scheme) {
 				return nil, cobra.ShellCompDirectiveDefault
 			}
 			return []cobra.Completion{target.Scheme}, cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp

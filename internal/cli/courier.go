@@ -274,13 +274,13 @@ func (c *courier) upload(ctx context.Context, f *freight) error {
 // arrived notes that an object can be deleted, and deletes a thousand when there are so many.
 func (c *courier) arrived(ctx context.Context, b *ois.Bucket, key string) {
 	c.mu.Lock()
-	list := append(c.gone[b], api.ObjectToDelete{Key: key})
-	full := len(list) == maxDelete
-	if c.gone[b] = list; full {
+	c.gone[b] = append(c.gone[b], api.ObjectToDelete{Key: key})
+	list := c.gone[b]
+	if len(list) == maxDelete {
 		delete(c.gone, b)
 	}
 	c.mu.Unlock()
-	if full {
+	if len(list) == maxDelete {
 		c.discard(ctx, b, list)
 	}
 }
@@ -353,9 +353,6 @@ func (c *courier) downloadOn(ctx context.Context, m *transfer.Manager, f *freigh
 	at := mtimeOf(r.Info)
 	return os.Chtimes(name, time.Time{}, at)
 }
-
-// copyLimit is how many bytes an object may have that the service copies in one request.
-const copyLimit = 5 << 30
 
 func (c *courier) copy(ctx context.Context, f *freight) error {
 	key, source := f.to.t.Key+f.toKey, f.from.t.Key+f.e.Key

@@ -80,7 +80,7 @@ func (a *app) runAll(ctx context.Context, f *runFlags, in io.Reader) error {
 	out, talk := &lines{w: a.Stdout}, &lines{w: a.Stderr}
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, maxLine)
-	for n := 1; lines.Scan() && ctx.Err() == nil && !(f.stop && failed.Load() > 0); n++ {
+	for n := 1; lines.Scan() && ctx.Err() == nil && (!f.stop || failed.Load() == 0); n++ {
 		args, err := words.Split(lines.Text())
 		if err == nil && len(args) == 0 {
 			continue
@@ -91,13 +91,14 @@ func (a *app) runAll(ctx context.Context, f *runFlags, in io.Reader) error {
 			if err == nil && !a.runnable(args[0]) {
 				err = fmt.Errorf("%q is not a command that can be run here", args[0])
 			}
-			if err != nil {
+			switch {
+			case err != nil:
 				fmt.Fprintf(talk, "line %d: %v\n", n, err)
 				failed.Add(1)
-			} else if a.runLine(ctx, args, out, talk) != exitOK {
+			case a.runLine(ctx, args, out, talk) != exitOK:
 				fmt.Fprintf(talk, "line %d: %s: failed\n", n, strings.Join(args, " "))
 				failed.Add(1)
-			} else {
+			default:
 				done.Add(1)
 			}
 		})

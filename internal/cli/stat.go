@@ -119,9 +119,17 @@ func (a *app) statObject(ctx context.Context, b *ois.Bucket, t target.Target, op
 		return printJSON(a.Stdout, s)
 	}
 	rows := [][]string{
-		{"name", t.String()}, {"size", fmt.Sprintf("%d (%s)", i.Size, progress.Size(i.Size))}, {"modified", moment(i.Modified)},
-		{"etag", i.ETag}, {"type", i.ContentType}, {"storage class", i.StorageClass}, {"version", i.VersionID},
-		{"cache control", i.CacheControl}, {"disposition", i.ContentDisposition}, {"encoding", i.ContentEncoding}, {"language", i.ContentLanguage},
+		{"name", t.String()},
+		{"size", fmt.Sprintf("%d (%s)", i.Size, progress.Size(i.Size))},
+		{"modified", moment(i.Modified)},
+		{"etag", i.ETag},
+		{"type", i.ContentType},
+		{"storage class", i.StorageClass},
+		{"version", i.VersionID},
+		{"cache control", i.CacheControl},
+		{"disposition", i.ContentDisposition},
+		{"encoding", i.ContentEncoding},
+		{"language", i.ContentLanguage},
 		{"expires", i.Expires},
 	}
 	if i.Encrypted {
@@ -168,7 +176,11 @@ func (a *app) statBucket(ctx context.Context, b *ois.Bucket, asJSON bool) error 
 		return printJSON(a.Stdout, bucketStat{b.Name(), s.Zone, s.Status, s.Created, s.Count, s.Size, classStats(s.Classes)})
 	}
 	return printTable(a.Stdout, [][]string{
-		{"name", target.Scheme + b.Name()}, {"zone", s.Zone}, {"created", moment(s.Created)}, {"status", s.Status},
-		{"objects", strconv.FormatInt(s.Count, 10)}, {"size", fmt.Sprintf("%d (%s)", s.Size, progress.Size(s.Size))},
+		{"name", target.Scheme + b.Name()},
+		{"zone", s.Zone},
+		{"created", moment(s.Created)},
+		{"status", s.Status},
+		{"objects", strconv.FormatInt(s.Count, 10)},
+		{"size", fmt.Sprintf("%d (%s)", s.Size, progress.Size(s.Size))},
 	})
 }

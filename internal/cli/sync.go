@@ -125,7 +125,8 @@ func (c *courier) compare(ctx context.Context, source, to target.Target, follow 
 	files := !from.t.Remote || !dest.t.Remote
 	passes := func(e entry.Entry) bool {
 		// Objects that stand for folders have no counterpart among files.
-		return e.Key != "" && f.Passes(e.Key) && !(files && strings.HasSuffix(e.Key, "/") && e.Size == 0)
+		folder := e.Size == 0 && strings.HasSuffix(e.Key, "/")
+		return e.Key != "" && f.Passes(e.Key) && (!files || !folder)
 	}
 	if !to.Remote {
 		targets = absent(targets)

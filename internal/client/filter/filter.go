@@ -6,6 +6,7 @@ package filter
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/oisproject/ois/internal/glob"
@@ -37,9 +38,9 @@ func (f *Filter) Passes(name string) bool {
 	if f == nil || len(f.rules) == 0 {
 		return true
 	}
-	for i := len(f.rules) - 1; i >= 0; i-- {
-		if glob.Like(f.rules[i].pattern, name) {
-			return f.rules[i].include
+	for _, r := range slices.Backward(f.rules) {
+		if glob.Like(r.pattern, name) {
+			return r.include
 		}
 	}
 	return !f.rules[0].include

@@ -9,7 +9,7 @@ import (
 func read(t *testing.T, text string) *Filter {
 	t.Helper()
 	f := new(Filter)
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		flag := f.Includes()
 		if word[0] == '-' {
 			flag = f.Excludes()
@@ -33,12 +33,12 @@ func TestTheLastPatternDecides(t *testing.T) {
 		{"-?.txt", "aa.txt", "a.txt ü.txt"},
 	} {
 		f := read(t, test.rules)
-		for _, name := range strings.Fields(test.in) {
+		for name := range strings.FieldsSeq(test.in) {
 			if !f.Passes(name) {
 				t.Errorf("%q: %s is out; want it in", test.rules, name)
 			}
 		}
-		for _, name := range strings.Fields(test.out) {
+		for name := range strings.FieldsSeq(test.out) {
 			if f.Passes(name) {
 				t.Errorf("%q: %s is in; want it out", test.rules, name)
 			}

@@ -129,7 +129,7 @@ func (w *walk) enter(key string, above []fs.FileInfo) bool {
 	if slices.ContainsFunc(above, func(a fs.FileInfo) bool { return os.SameFile(a, info) }) {
 		return w.bad(key, ErrCycle)
 	}
-	return w.folder(key+"/", append(above[:len(above):len(above)], info))
+	return w.folder(key+"/", append(slices.Clip(above), info))
 }
 
 func (w *walk) file(key string) bool {

@@ -13,7 +13,7 @@ import (
 // list makes a listing of words. "!x" is an error of x alone, "!!" one that ends the list.
 func list(words string) entry.List {
 	return func(yield func(entry.Entry, error) bool) {
-		for _, w := range strings.Fields(words) {
+		for w := range strings.FieldsSeq(words) {
 			var err error
 			switch {
 			case w == "!!":
@@ -71,7 +71,10 @@ func TestListsMayBeLong(t *testing.T) {
 	}
 	n := 0
 	var before, during runtime.MemStats
-	for p := range Lists(long, long) {
+	for p, err := range Lists(long, long) {
+		if err != nil {
+			t.Fatal(err)
+		}
 		if n++; n == 10 || n == 290_000 {
 			runtime.GC()
 			runtime.ReadMemStats(&during)
@@ -89,9 +92,9 @@ func TestListsMayBeLong(t *testing.T) {
 }
 
 func TestListsCanBeLeft(t *testing.T) {
-	for p := range Lists(list("a b"), list("a b")) {
-		if p.Key != "a" {
-			t.Errorf("got %s", p.Key)
+	for p, err := range Lists(list("a b"), list("a b")) {
+		if p.Key != "a" || err != nil {
+			t.Errorf("got %s, %v", p.Key, err)
 		}
 		break
 	}

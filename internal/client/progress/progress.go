@@ -73,13 +73,13 @@ func (m *Meter) Found(size int64) {
 // Listed says that all has been found.
 func (m *Meter) Listed() { m.listed.Store(true) }
 
-// Done, Failed and Same count an item that was worked on, one that was given up, and one for which there was nothing to do.
+// Done counts an item that was worked on.
 func (m *Meter) Done() { m.done.Add(1) }
 
-// Failed is explained at Done.
+// Failed counts an item that was given up.
 func (m *Meter) Failed() { m.failed.Add(1) }
 
-// Same is explained at Done.
+// Same counts an item for which there was nothing to do. It has not been found before.
 func (m *Meter) Same() { m.same.Add(1) }
 
 // Moved counts bytes on their way. They are taken back, by a negative number, when they must be sent again.
