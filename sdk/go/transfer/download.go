@@ -58,8 +58,9 @@ type fetch struct {
 	first    *ois.Reader // part 0, opened; nil once it is read
 	verified bool
 
-	have func(part int) bool  // whether an earlier run has read it; nil if there was none
-	done func(part int) error // called when a part is written; nil if nobody wants to know
+	noted bool                 // there is a checkpoint
+	have  func(part int) bool  // whether an earlier run has read it; nil if there was none
+	done  func(part int) error // called when a part is written; nil if nobody wants to know
 }
 
 func (m *Manager) fetch(key, path string, opts *DownloadOptions) *fetch {
@@ -106,21 +107,9 @@ func (d *fetch) begin(ctx context.Context) error {
 	}
 	defer d.freeSlot()
 	o := d.o.GetOptions
-	if o.Offset < 0 { // only the size makes parts of that
-		info, err := d.b.Head(ctx, d.key, &ois.HeadOptions{VersionID: o.VersionID, EncryptionKey: o.EncryptionKey})
-		if err != nil {
-			return err
-		}
-		if o.Length > 0 {
-			return errors.New("an offset from the end goes without a length")
-		}
-		o.Offset = max(0, info.Size+o.Offset)
-	}
-	r, err := d.get(ctx, o)
-	if err != nil {
+	if err := d.find(ctx, &o); err != nil {
 		return err
 	}
-	d.first, d.info = r, r.Info
 	d.off, d.end = o.Offset, d.info.Size
 	if o.Length > 0 {
 		d.end = min(d.end, o.Offset+o.Length)
@@ -131,6 +120,33 @@ func (d *fetch) begin(ctx context.Context) error {
 	}
 	d.t.size(d.end-d.off, d.n)
 	return nil
+}
+
+// find finds the object, and opens its first part unless an earlier run may have that.
+func (d *fetch) find(ctx context.Context, o *ois.GetOptions) error {
+	if o.Offset < 0 && o.Length > 0 {
+		return errors.New("an offset from the end goes without a length")
+	}
+	if d.noted || o.Offset < 0 { // only the size makes parts of that
+		info, err := d.b.Head(ctx, d.key, &ois.HeadOptions{
+			VersionID: o.VersionID, EncryptionKey: o.EncryptionKey, IfMatch: o.IfMatch, IfNoneMatch: o.IfNoneMatch,
+			IfModifiedSince: o.IfModifiedSince, IfUnmodifiedSince: o.IfUnmodifiedSince,
+		})
+		if err != nil {
+			return err
+		}
+		if d.info = *info; o.Offset < 0 {
+			o.Offset = max(0, info.Size+o.Offset)
+		}
+	}
+	if d.noted && strong(d.info.ETag) && o.Offset < d.info.Size {
+		return nil
+	}
+	r, err := d.get(ctx, *o)
+	if err == nil {
+		d.first, d.info = r, r.Info
+	}
+	return err
 }
 
 // get opens the first part of what was asked for.
@@ -245,7 +261,7 @@ func (d *fetch) scatter(ctx context.Context, w io.WriterAt) error {
 			g.run(func(ctx context.Context) error { return f.follow(ctx, at) })
 		}
 	}
-	g.run(func(ctx context.Context) error { return d.each(ctx, 0, d.n, f.part) })
+	g.run(func(ctx context.Context) error { return d.each(ctx, d.n, f.part) })
 	if err := g.wait(); err != nil {
 		return err
 	}

@@ -26,7 +26,17 @@ func (m *Manager) DownloadFile(ctx context.Context, key, path string, opts *Down
 		return nil, fail("download", key, err)
 	}
 	d := m.fetch(key, path, opts)
-	return d.run(ctx, func(ctx context.Context) error { return d.file(ctx, info) })
+	n, err := m.about(Down, key, path)
+	if err != nil {
+		return nil, fail("download", key, err)
+	}
+	d.noted = m.hasNote(n)
+	return d.run(ctx, func(ctx context.Context) error {
+		if d.noted || m.o.Checkpoint != "" && d.n > 1 {
+			return d.resumeFile(ctx, n, info)
+		}
+		return d.file(ctx, info)
+	})
 }
 
 func (m *Manager) downloadDevice(ctx context.Context, key, path string, opts *DownloadOptions) (*Result, error) {
@@ -53,11 +63,17 @@ func (d *fetch) file(ctx context.Context, old fs.FileInfo) error {
 		_ = f.Close() // it goes
 		return removed(temp, err)
 	}
-	if err := settle(f, old); err != nil {
-		return removed(temp, err)
+	return d.install(f, old)
+}
+
+// install gives a temporary file the name that it was made for, or removes it.
+func (d *fetch) install(f *os.File, old fs.FileInfo) error {
+	err := settle(f, old)
+	if err == nil {
+		err = rename(f.Name(), d.path)
 	}
-	if err := rename(temp, d.path); err != nil {
-		return removed(temp, err)
+	if err != nil {
+		return removed(f.Name(), err)
 	}
 	return nil
 }

@@ -68,13 +68,12 @@ func (p *pool) slot(ctx context.Context) error {
 
 func (p *pool) freeSlot() { <-p.slots }
 
-// each calls do for the parts from first to before n in their order, as many at once as there are
+// each calls do for the parts from 0 to before n in their order, as many at once as there are
 // workers, until one fails.
-func (p *pool) each(ctx context.Context, first, n int, do func(ctx context.Context, part int) error) error {
+func (p *pool) each(ctx context.Context, n int, do func(ctx context.Context, part int) error) error {
 	g := newGroup(ctx)
 	var next atomic.Int64
-	next.Store(int64(first))
-	for range min(p.o.Concurrency, n-first) {
+	for range min(p.o.Concurrency, n) {
 		g.run(func(ctx context.Context) error {
 			for {
 				if err := p.slot(ctx); err != nil {

@@ -199,7 +199,7 @@ func (u *upload) abort(ctx context.Context, err error) error {
 	_, aerr := u.api.AbortMultipartUpload(ctx, &api.AbortMultipartUploadInput{
 		Zone: u.b.Zone(), Bucket: u.b.Name(), Key: u.key, UploadID: u.id,
 	})
-	if aerr != nil && !errors.Is(aerr, ois.ErrNotFound) {
+	if aerr != nil && err != nil && !errors.Is(aerr, ois.ErrNotFound) {
 		return fmt.Errorf("%w; upload %s is left behind: %w", err, u.id, aerr)
 	}
 	return err

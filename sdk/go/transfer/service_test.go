@@ -371,7 +371,7 @@ func refuse(w http.ResponseWriter, status int, code string) {
 
 // put puts an object there without a transfer.
 func (s *service) put(key string, data []byte) {
-	s.store(httptest.NewRecorder(), httptest.NewRequestWithContext(context.Background(), "PUT", "/photos/"+key, nil), "photos/"+key, "", data)
+	s.store(httptest.NewRecorder(), httptest.NewRequestWithContext(context.Background(), "PUT", "/", nil), "photos/"+key, "", data)
 }
 
 // object returns the bytes under key, or nil.

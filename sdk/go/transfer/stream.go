@@ -2,7 +2,9 @@ package transfer
 
 import (
 	"context"
+	"crypto/md5" // what the caller may give
 	"fmt"
+	"hash"
 	"io"
 	"sync"
 )
@@ -31,9 +33,10 @@ func (j *job) stream(ctx context.Context, r io.Reader, part int64) (*Result, err
 type stream struct {
 	*job
 	r     io.Reader
-	part  int64 // size of the first part
-	known bool  // the caller has said how long it is
-	size  int64 // that was read
+	part  int64     // size of the first part
+	known bool      // the caller has said how long it is
+	size  int64     // that was read
+	hash  hash.Hash // of it; nil if nobody will compare
 
 	mu    sync.Mutex
 	etags []string // guarded by mu
@@ -110,6 +113,9 @@ func (s *stream) read(ctx context.Context, b *buffer, n int) (p *piece, end bool
 	p.size = most
 	err = b.fill(ctx, s.r, most)
 	s.size += b.size
+	if err == nil && s.known && s.size == s.o.ContentLength {
+		err = s.last()
+	}
 	switch {
 	case isEOF(err):
 		s.memory.give(p.size - b.size)
@@ -120,10 +126,36 @@ func (s *stream) read(ctx context.Context, b *buffer, n int) (p *piece, end bool
 	if err == nil {
 		err = s.checkLength(s.size, end)
 	}
+	if err == nil {
+		err = s.checkMD5(b, end)
+	}
 	if err == nil && n == maxParts && b.size > 0 {
 		err = fmt.Errorf("the stream is longer than %d bytes, which is all that %d parts hold; raise PartSize or Memory", s.size-b.size, maxParts)
 	}
 	return p, end, err
+}
+
+// last makes sure that the stream ends here. It returns io.EOF then.
+func (s *stream) last() error {
+	var one [1]byte
+	n, err := readSome(s.r, one[:])
+	s.size += int64(n)
+	return err
+}
+
+// checkMD5 hashes the next bytes, if the caller has said what must come out.
+func (s *stream) checkMD5(b *buffer, end bool) error {
+	if s.etag == "" {
+		return nil
+	}
+	if s.hash == nil {
+		s.hash = md5.New()
+	}
+	if _, err := b.WriteTo(s.hash); err != nil || !end {
+		return err
+	}
+	_, err := compare(s.hash, s.etag)
+	return err
 }
 
 func (s *stream) sendPart(ctx context.Context, u *upload, n int, b *buffer) error {

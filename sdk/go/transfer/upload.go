@@ -2,11 +2,15 @@ package transfer
 
 import (
 	"context"
+	"crypto/md5" // what the service checks
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"sync/atomic"
+	"time"
 
 	ois "github.com/oisproject/ois/sdk/go"
 )
@@ -43,18 +47,22 @@ func (m *Manager) UploadFile(ctx context.Context, key, path string, opts *Upload
 		return nil, fail("upload", key, fmt.Errorf("%s is a directory", path))
 	}
 	j := m.job(key, path, opts)
+	j.modified = before.ModTime()
 	j.unchanged = func() error {
 		after, err := f.Stat()
 		if err != nil {
 			return err
 		}
 		if before.Mode().IsRegular() && (after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime())) {
-			return fmt.Errorf("%s has changed while it was sent", path)
+			return fmt.Errorf("%s: %w", path, errChanged)
 		}
 		return nil
 	}
 	return j.run(ctx, f)
 }
+
+// errChanged is the cause when a file is not what it was at the start.
+var errChanged = errors.New("the file has changed while it was sent")
 
 // Upload makes an object of what r yields, from where it stands. Files, and other inputs with
 // ReadAt and Seek such as [bytes.Reader] and [io.SectionReader], are read where the parts are, several at
@@ -71,7 +79,9 @@ type job struct {
 	key, path string
 	o         *UploadOptions
 	t         *tracker
+	modified  time.Time    // of the file
 	unchanged func() error // whether the source is what it was; nil if it cannot tell
+	etag      string       // for the object; empty unless the caller has given its MD5
 	unsure    atomic.Bool  // there was something that could not be verified
 }
 
@@ -96,6 +106,9 @@ func (j *job) run(ctx context.Context, r io.Reader) (*Result, error) {
 	}
 	part, err := j.pool.o.partSize(j.o.PartSize, max(size, 0))
 	if err != nil {
+		return nil, fail("upload", j.key, err)
+	}
+	if err := j.takeMD5(); err != nil {
 		return nil, fail("upload", j.key, err)
 	}
 	j.t = j.track(Up, j.key, j.path, size)
@@ -133,6 +146,9 @@ func fail(what, key string, err error) error {
 
 // single sends a source in one request.
 func (j *job) single(ctx context.Context, src io.ReaderAt, off, size int64) (*Result, error) {
+	if j.resumable() {
+		j.forget(ctx)
+	}
 	if err := j.slot(ctx); err != nil {
 		return nil, err
 	}
@@ -167,25 +183,73 @@ func (j *job) single(ctx context.Context, src io.ReaderAt, off, size int64) (*Re
 	return res, nil
 }
 
+// takeMD5 makes an ETag of the MD5 that the caller has given.
+func (j *job) takeMD5() error {
+	text := j.o.ContentMD5
+	if text == "" {
+		return nil
+	}
+	if sum, err := base64.StdEncoding.DecodeString(text); err == nil && len(sum) == md5.Size {
+		text = hex.EncodeToString(sum)
+	}
+	sum := md5Of(text)
+	if sum == "" {
+		return fmt.Errorf("content MD5 %q; want the base64 of 16 bytes", j.o.ContentMD5)
+	}
+	j.etag = `"` + sum + `"`
+	return nil
+}
+
+// checkMD5 compares the bytes of a source with the MD5 that the caller has given, before any
+// of them is sent.
+func (j *job) checkMD5(ctx context.Context, src *source) error {
+	if j.etag == "" {
+		return nil
+	}
+	sum, err := j.md5(ctx, src, src.off, src.size)
+	if err == nil && sum != md5Of(j.etag) {
+		err = fmt.Errorf("%w: the source has the MD5 %s, not %s", ErrChecksum, sum, md5Of(j.etag))
+	}
+	return err
+}
+
 // sections sends a source in parts that are read where they are.
 func (j *job) sections(ctx context.Context, src *source, part int64) (*Result, error) {
-	n := int((src.size + part - 1) / part)
-	j.t.size(src.size, n)
+	if err := j.checkMD5(ctx, src); err != nil {
+		return nil, err
+	}
+	if j.resumable() {
+		return j.resume(ctx, src, part)
+	}
 	u, err := j.initiate(ctx, j.key, &j.o.PutOptions)
 	if err != nil {
 		return nil, err
 	}
-	f := j.finish(n, src.size)
-	err = j.each(ctx, 0, n, func(ctx context.Context, i int) error {
-		off := int64(i) * part
-		return j.send(ctx, u, i, src, src.off+off, min(part, src.size-off), &f.etags[i])
-	})
+	f, err := j.sendAll(ctx, u, src, part, nil)
 	return j.end(ctx, u, f, err)
+}
+
+// sendAll sends the parts, except for those that have an ETag already.
+func (j *job) sendAll(ctx context.Context, u *upload, src *source, part int64, have func(ctx context.Context, n int) (etag string, err error)) (*finish, error) {
+	n := int((src.size + part - 1) / part)
+	j.t.size(src.size, n)
+	f := j.finish(n, src.size)
+	err := j.each(ctx, n, func(ctx context.Context, i int) (err error) {
+		off := int64(i) * part
+		size := min(part, src.size-off)
+		if have != nil {
+			if f.etags[i], err = have(ctx, i); err != nil || f.etags[i] != "" {
+				return err
+			}
+		}
+		return j.send(ctx, u, i, src, src.off+off, size, &f.etags[i])
+	})
+	return f, err
 }
 
 func (j *job) finish(n int, size int64) *finish {
 	return &finish{
-		etags: make([]string, n), size: size, ifMatch: j.o.IfMatch, ifNoneMatch: j.o.IfNoneMatch,
+		etags: make([]string, n), size: size, etag: j.etag, ifMatch: j.o.IfMatch, ifNoneMatch: j.o.IfNoneMatch,
 	}
 }
 
@@ -204,15 +268,26 @@ func (j *job) send(ctx context.Context, u *upload, n int, src io.ReaderAt, off, 
 
 // end completes an upload if all went well, and removes it if not.
 func (j *job) end(ctx context.Context, u *upload, f *finish, err error) (*Result, error) {
-	if err == nil && j.unchanged != nil {
-		err = j.unchanged()
+	var res *Result
+	if err == nil {
+		res, err = j.complete(ctx, u, f)
 	}
 	if err != nil {
 		return nil, u.abort(ctx, err)
+	}
+	return res, nil
+}
+
+// complete completes an upload, if its source is still what it was.
+func (j *job) complete(ctx context.Context, u *upload, f *finish) (*Result, error) {
+	if j.unchanged != nil {
+		if err := j.unchanged(); err != nil {
+			return nil, err
+		}
 	}
 	w, err := u.complete(ctx, f)
 	if err != nil {
-		return nil, u.abort(ctx, err)
+		return nil, err
 	}
 	res := written(w)
 	res.Size, res.Parts = f.size, len(f.etags)
