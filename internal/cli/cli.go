@@ -78,7 +78,7 @@ type app struct {
 	still bool
 	// secrets seals secrets, if a command opens a store itself.
 	secrets *seal.Ring
-	// wrap puts something between the demo and its server, unless it is nil.
+	// wrap puts something between the demo, or a client command, and its server, unless it is nil.
 	wrap func(http.RoundTripper) http.RoundTripper
 	// shared is what client commands have in common; nil until one needs it.
 	shared *house

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -37,6 +38,9 @@ func (a *app) roadFlags(cmd *cobra.Command, r *road) {
 
 // workers is how many objects are worked on at once, in all commands of a process together.
 const workers = 64
+
+// copyTime is how long the service may think, for instance while it copies an object of 5 GiB.
+const copyTime = 2 * time.Minute
 
 // A house is what all commands of a process share: connections and workers.
 type house struct {
@@ -97,11 +101,18 @@ func (a *app) newService(ctx context.Context, r road) (*service, error) {
 	if r.anonymous {
 		cfg.AccessKeyID, cfg.SecretAccessKey = "", ""
 	}
+	if cfg.HeaderTimeout == 0 {
+		cfg.HeaderTimeout = copyTime
+	}
 	t := ois.NewTransport()
+	t.ResponseHeaderTimeout = cfg.HeaderTimeout
 	// Each worker has a connection of its own, and so has each part of a large object.
 	t.MaxIdleConnsPerHost = 4 * workers
 	t.MaxIdleConns = 4 * workers
 	cfg.Transport = t
+	if a.wrap != nil {
+		cfg.Transport = a.wrap(t)
+	}
 	c, err := ois.New(cfg)
 	if err != nil {
 		return nil, usageError{err}

@@ -360,9 +360,9 @@ func (c *courier) copy(ctx context.Context, f *freight) error {
 		_, err := f.to.bucket.Move(ctx, key, source, &ois.MoveOptions{SourceBucket: f.from.t.Bucket})
 		return err
 	}
-	opts := &ois.CopyOptions{
+	opts := &transfer.CopyOptions{Size: f.e.Size, CopyOptions: ois.CopyOptions{
 		SourceBucket: f.from.t.Bucket, StorageClass: c.put.StorageClass, EncryptionKey: c.key, SourceEncryptionKey: c.fromKey,
-	}
+	}}
 	if opts.StorageClass == "" {
 		opts.StorageClass = f.e.Class
 	}
@@ -371,13 +371,13 @@ func (c *courier) copy(ctx context.Context, f *freight) error {
 		if err != nil {
 			return err
 		}
-		c.describe(opts, info)
+		c.describe(&opts.CopyOptions, info)
 	}
-	if _, err := f.to.bucket.Copy(ctx, key, source, opts); err != nil {
+	if _, err := c.m.For(f.to.bucket).Copy(ctx, key, source, opts); err != nil {
 		return err
 	}
 	if f.move {
-		return f.from.bucket.Remove(ctx, source, nil)
+		c.arrived(ctx, f.from.bucket, source)
 	}
 	return nil
 }
