@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -209,7 +210,9 @@ func runGroup(cmd *cobra.Command, args []string) error {
 	}
 	hint := ""
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		hint = fmt.Sprintf("; did you mean %q?", near[0])
+		// The first letter is seldom wrong.
+		i := max(0, slices.IndexFunc(near, func(name string) bool { return strings.HasPrefix(name, args[0][:min(1, len(args[0]))]) }))
+		hint = fmt.Sprintf("; did you mean %q?", near[i])
 	}
 	return usagef("there is no command %q%s", args[0], hint)
 }
