@@ -36,8 +36,12 @@ func (a *app) roadFlags(cmd *cobra.Command, r *road) {
 	_ = cmd.RegisterFlagCompletionFunc("profile", a.completeProfiles) // the flag is there
 }
 
-// workers is how many objects are worked on at once, in all commands of a process together.
-const workers = 64
+// workers is how many objects are worked on at once, in all commands of a process together, unless --concurrency says otherwise, up
+// to maxWorkers. The Go runtime raises the limit of open files by itself.
+const (
+	workers    = 64
+	maxWorkers = 1024
+)
 
 // copyTime is how long the service may think, for instance while it copies an object of 5 GiB.
 const copyTime = 2 * time.Minute
@@ -107,8 +111,8 @@ func (a *app) newService(ctx context.Context, r road) (*service, error) {
 	t := ois.NewTransport()
 	t.ResponseHeaderTimeout = cfg.HeaderTimeout
 	// Each worker has a connection of its own, and so has each part of a large object.
-	t.MaxIdleConnsPerHost = 4 * workers
-	t.MaxIdleConns = 4 * workers
+	t.MaxIdleConnsPerHost = maxWorkers
+	t.MaxIdleConns = maxWorkers
 	cfg.Transport = t
 	if a.wrap != nil {
 		cfg.Transport = a.wrap(t)

@@ -109,8 +109,8 @@ func (a *app) newCourier(ctx context.Context, r road, bf batchFlags, f *carryFla
 const streamMemory = 16
 
 func (f *carryFlags) options() (o transfer.Options, err error) {
-	if f.concurrency < 1 || f.concurrency > 1024 {
-		return o, usagef("--concurrency %d is not allowed: want 1 to 1024", f.concurrency)
+	if f.concurrency < 1 || f.concurrency > maxWorkers {
+		return o, usagef("--concurrency %d is not allowed: want 1 to %d", f.concurrency, maxWorkers)
 	}
 	o.Concurrency = f.concurrency
 	if o.PartSize, err = sizeFlag("part-size", f.partSize, 0); err != nil {

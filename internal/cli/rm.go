@@ -95,36 +95,46 @@ func (f *rmFlags) targets(args []string) (list []target.Target, err error) {
 
 // remove deletes what the targets name.
 func (b *batch) remove(ctx context.Context, s *service, f *rmFlags, targets []target.Target) error {
-	for _, t := range targets {
-		bucket, err := s.bucket(ctx, t.Bucket)
+	for len(targets) > 0 {
+		bucket, err := s.bucket(ctx, targets[0].Bucket)
 		if err != nil {
 			return err
 		}
-		var objects iter.Seq2[api.ObjectToDelete, error]
-		switch {
-		case !f.recursive:
-			objects = oneObject(api.ObjectToDelete{Key: t.Key, VersionID: f.version})
-		case f.versions:
-			objects = versionsOf(ctx, s, bucket, t.Key)
-		default:
-			objects = toDelete(remote(bucket.Objects(ctx, &ois.ListOptions{Prefix: t.Key}), t.Key), t.Key)
+		n := 1 // targets that go together
+		for !f.recursive && n < len(targets) && targets[n].Bucket == targets[0].Bucket {
+			n++
 		}
-		err = b.removeAll(ctx, s, bucket, func(yield func(api.ObjectToDelete, error) bool) {
-			for o, err := range objects {
-				if (err != nil || f.filter.Passes(strings.TrimPrefix(o.Key, t.Key)) || !f.recursive) && !yield(o, err) {
-					return
-				}
-			}
-		})
-		if err != nil {
+		if err := b.removeAll(ctx, s, bucket, f.objects(ctx, s, bucket, targets[:n])); err != nil {
 			return err
 		}
+		targets = targets[n:]
 	}
 	return nil
 }
 
-func oneObject(o api.ObjectToDelete) iter.Seq2[api.ObjectToDelete, error] {
-	return func(yield func(api.ObjectToDelete, error) bool) { yield(o, nil) }
+// objects are what is to be deleted: those that targets name, or what is in the folder that one names.
+func (f *rmFlags) objects(ctx context.Context, s *service, b *ois.Bucket, targets []target.Target) iter.Seq2[api.ObjectToDelete, error] {
+	prefix := targets[0].Key
+	if !f.recursive {
+		return func(yield func(api.ObjectToDelete, error) bool) {
+			for _, t := range targets {
+				if !yield(api.ObjectToDelete{Key: t.Key, VersionID: f.version}, nil) {
+					return
+				}
+			}
+		}
+	}
+	list := toDelete(remote(b.Objects(ctx, &ois.ListOptions{Prefix: prefix}), prefix), prefix)
+	if f.versions {
+		list = versionsOf(ctx, s, b, prefix)
+	}
+	return func(yield func(api.ObjectToDelete, error) bool) {
+		for o, err := range list {
+			if (err != nil || f.filter.Passes(strings.TrimPrefix(o.Key, prefix))) && !yield(o, err) {
+				return
+			}
+		}
+	}
 }
 
 // remote makes entries of a listing, named relative to a prefix.
