@@ -95,6 +95,9 @@ func (a *app) newCourier(ctx context.Context, r road, bf batchFlags, f *carryFla
 		if opts.Checkpoint, err = a.checkpoints(); err != nil {
 			return nil, err
 		}
+		if f.concurrency == workers {
+			opts.Concurrency = resumeParts
+		}
 	}
 	opts.Progress = c.event
 	c.batch = a.newBatch(bf)
@@ -107,6 +110,10 @@ func (a *app) newCourier(ctx context.Context, r road, bf batchFlags, f *carryFla
 
 // streamMemory is how many parts may be in memory, in transfers from and to streams.
 const streamMemory = 16
+
+// resumeParts is how many parts are under way at once with --continue. Those that are not complete are lost with the process, so there should not
+// be many.
+const resumeParts = 8
 
 func (f *carryFlags) options() (o transfer.Options, err error) {
 	if f.concurrency < 1 || f.concurrency > maxWorkers {

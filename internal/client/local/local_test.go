@@ -53,7 +53,7 @@ func walked(t *testing.T, dir string, opts WalkOptions) (keys []string) {
 
 func TestWalkIsInTheOrderOfKeys(t *testing.T) {
 	want := []string{"a-b", "a.txt", "a/b", "a/c/d", "a/c0", "a0", "z/ü", "ä"}
-	got := walked(t, plant(t, "ä", "a0", "a/c0", "a/c/d", "a/b", "a-b", "a.txt", "z/ü", temporary+"x"), WalkOptions{})
+	got := walked(t, plant(t, "ä", "a0", "a/c0", "a/c/d", "a/b", "a-b", "a.txt", "z/ü", temporary("x")), WalkOptions{})
 	if !slices.Equal(got, want) || !slices.IsSorted(got) {
 		t.Errorf("got %q; want %q", got, want)
 	}

@@ -124,10 +124,14 @@ type File struct {
 	mode fs.FileMode // of the file that it replaces; 0 if there is none
 }
 
-// temporary starts the names of files that are being written. Walks leave them out: they are what a crash has left.
-const temporary = ".ois-part-"
+// temporary is the name of a file that is being written, with a text of its own.
+func temporary(text string) string { return ".ois-" + text + ".part" }
 
-func isTemporary(name string) bool { return strings.HasPrefix(name, temporary) }
+// isTemporary reports whether a name is that of a file that is being written, here or in the SDK. Walks leave them out: they are under
+// way, or are what a crash has left.
+func isTemporary(name string) bool {
+	return strings.HasPrefix(name, ".ois-") && strings.HasSuffix(name, ".part")
+}
 
 // Write opens the file of a key for writing, and makes the folders that it is in. It takes its place with Commit and keeps the permissions of
 // the one before; Discard removes it, unless it has been committed.
@@ -144,7 +148,7 @@ func (t *Tree) Write(key string) (*File, error) {
 		return nil, err
 	}
 	for {
-		name := filepath.FromSlash(path.Join(dir, temporary+rand.Text()))
+		name := filepath.FromSlash(path.Join(dir, temporary(rand.Text())))
 		f, err := t.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
 		if errors.Is(err, fs.ErrExist) {
 			continue
