@@ -43,9 +43,9 @@ type action struct {
 
 func (c action) String() string {
 	if c.Target == "" {
-		return c.Name + " " + c.Source
+		return c.Name + " " + printable(c.Source)
 	}
-	return c.Name + " " + c.Source + " -> " + c.Target
+	return c.Name + " " + printable(c.Source) + " -> " + printable(c.Target)
 }
 
 // A batch does things to objects, many at once, and tells what became of each. An error of one does not stop the others.

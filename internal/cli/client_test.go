@@ -337,3 +337,48 @@ func TestLinesAreNotTorn(t *testing.T) {
 		t.Errorf("%d bytes, torn: %q", out.Len(), left)
 	}
 }
+
+// TestTheZoneIsFoundOut names no zone, and wants requests to go to that of the bucket, after one question.
+func TestTheZoneIsFoundOut(t *testing.T) {
+	srv := oistest.NewWith(t, &oistest.Options{Zones: []string{"aa1", "bb1"}, Domain: "ois.test"})
+	address := strings.TrimPrefix(srv.Endpoint, "http://")
+	a, stdout, stderr := clientApp(t, srv, "stat", "ois://my-bucket/a", "ois://my-bucket/b", "--json")
+	var hosts []string
+	wrap := func(next http.RoundTripper) http.RoundTripper {
+		return roundTrip(func(r *http.Request) (*http.Response, error) {
+			hosts = append(hosts, r.Method+" "+r.URL.Host)
+			r = r.Clone(r.Context())
+			r.Host, r.URL.Host = r.URL.Host, address
+			return next.RoundTrip(r)
+		})
+	}
+	c, err := ois.New(ois.Config{
+		Endpoint: "http://ois.test", AccessKeyID: srv.AccessKeyID, SecretAccessKey: srv.SecretAccessKey, Transport: wrap(http.DefaultTransport),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := c.Bucket("my-bucket", "bb1")
+	if err := b.Create(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"a", "b"} {
+		if _, err := b.Put(t.Context(), key, strings.NewReader("text"), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := a.Getenv
+	a.wrap, hosts = wrap, nil
+	a.Getenv = func(name string) string {
+		if name == "OIS_ENDPOINT" {
+			return "http://ois.test"
+		}
+		return before(name)
+	}
+	if status := a.run(t.Context()); status != exitOK || strings.Count(stdout.String(), "\n") != 2 {
+		t.Fatalf("status %d: %s%s", status, stdout, stderr)
+	}
+	if got, want := strings.Join(hosts, ", "), "HEAD ois.test, HEAD bb1.ois.test, HEAD bb1.ois.test"; got != want {
+		t.Errorf("requests went to %s; want %s", got, want)
+	}
+}

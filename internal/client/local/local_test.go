@@ -165,6 +165,9 @@ func TestNothingEscapes(t *testing.T) {
 			f.Discard()
 			t.Errorf("%q can be written", key)
 		}
+		if name, err := tree.Path(key); err == nil {
+			t.Errorf("%q can be written to %s", key, name)
+		}
 		if err := tree.Remove(key); err == nil {
 			t.Errorf("%q can be removed", key)
 		}
