@@ -50,6 +50,10 @@ help: ## list the targets
 build: ## build bin/ois and bin/oisgen
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/ois ./cmd/oisgen
 
+.PHONY: man
+man: build ## write the manual pages of ois into bin/man
+	bin/ois man bin/man
+
 .PHONY: demo
 demo: build ## walk the quick start through an embedded server
 	bin/ois demo

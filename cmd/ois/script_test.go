@@ -34,6 +34,7 @@ import (
 //	grab URL BUCKET PREFIX FILE    writes the objects under the prefix to the file, one after the other
 //	[!] publish URL BUCKET DOMAIN   opens the bucket to all readers and binds the domain to it as a website
 //	visit URL HOST PATH STATUS [FILE]  asks for a page, which must have that status, and be that of the file
+//	begin URL BUCKET KEY FILE SIZE     begins an upload of the key, with so many bytes of the file as its first part
 //	damage PATTERN             changes a byte in the middle of each file that matches
 //	fill FILE SIZE             makes a file of so many bytes
 //	mode MODE FILE…            wants the files to have these permissions
@@ -51,7 +52,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"status": status, "serve": serveCmd, "end": endCmd, "keys": keysCmd, "put": putCmd, "get": getCmd, "set": setCmd, "grab": grabCmd,
-			"publish": publishCmd, "visit": visitCmd, "damage": damageCmd, "fill": fillCmd, "mode": modeCmd,
+			"publish": publishCmd, "visit": visitCmd, "begin": beginCmd, "damage": damageCmd, "fill": fillCmd, "mode": modeCmd,
 		},
 	})
 }
@@ -241,6 +242,21 @@ func visitCmd(ts *testscript.TestScript, neg bool, args []string) {
 	if strconv.Itoa(resp.StatusCode) != args[3] || len(args) == 5 && string(text) != ts.ReadFile(args[4]) {
 		ts.Fatalf("%s at %s: %s\n%s", args[2], args[1], resp.Status, text)
 	}
+}
+
+func beginCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 5 {
+		ts.Fatalf("usage: begin URL BUCKET KEY FILE SIZE")
+	}
+	size, err := strconv.Atoi(args[4])
+	ts.Check(err)
+	ctx, c := context.Background(), client(ts, args[0]).API()
+	up, err := c.InitiateMultipartUpload(ctx, &api.InitiateMultipartUploadInput{Bucket: args[1], Key: args[2]})
+	ts.Check(err)
+	_, err = c.UploadMultipart(ctx, &api.UploadMultipartInput{
+		Bucket: args[1], Key: args[2], UploadID: up.UploadID, Body: strings.NewReader(ts.ReadFile(args[3])[:size]),
+	})
+	ts.Check(err)
 }
 
 func damageCmd(ts *testscript.TestScript, neg bool, args []string) {

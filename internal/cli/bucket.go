@@ -10,11 +10,14 @@ import (
 )
 
 func (a *app) bucketCommand() *cobra.Command {
-	return group("bucket", "List and suspend buckets",
-		`Buckets are made through the API, by their owners. An operator sees all of them, and can suspend one: nobody can use
-it then, its owner neither, until it is resumed. Nothing in it is changed.
+	return group("bucket", "Settings of buckets; list and suspend buckets",
+		`For owners, "get", "put" and "delete" work on the settings of a bucket, through the service. Buckets are made by "ois mb" and listed
+by "ois ls".
 
-The commands ask the server that runs on the data directory, or open it themselves.`,
+For operators, "list" shows the buckets of all users, and "suspend" closes one: nobody can use it then, its owner neither, until
+it is resumed. Nothing in it is changed. These commands ask the server that runs on the data directory, or open it
+themselves.`,
+		a.bucketGetCommand(), a.bucketPutCommand(), a.bucketDeleteCommand(),
 		a.bucketListCommand(),
 		a.bucketSuspendCommand("suspend BUCKET...", "Suspend buckets", "suspended", true),
 		a.bucketSuspendCommand("resume BUCKET...", "Let suspended buckets be used again", "resumed", false))

@@ -14,12 +14,14 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/oisproject/ois/internal/admin"
+	"github.com/oisproject/ois/internal/client/message"
 	"github.com/oisproject/ois/internal/datadir"
 	"github.com/oisproject/ois/internal/job"
 	"github.com/oisproject/ois/internal/seal"
@@ -27,7 +29,7 @@ import (
 	"github.com/oisproject/ois/internal/vfs"
 )
 
-// Exit statuses, the same for all commands; statusHelp tells users.
+// Exit statuses, the same for all commands; message.Overview tells users.
 const (
 	exitOK          = 0
 	exitFailed      = 1 // something, or a part of it, did not work
@@ -37,15 +39,6 @@ const (
 	exitNetwork     = 5
 	exitInterrupted = 130
 )
-
-const statusHelp = `Exit statuses, the same for all commands:
-    0  all is well
-    1  something did not work, or a part of it
-    2  the command line is wrong; nothing was done
-    3  a user, a key, a bucket, a job, a file or the data directory is not there
-    4  permission was denied
-    5  the network failed, or an address cannot be listened on
-  130  interrupted, by Ctrl-C or SIGTERM, before the work was done`
 
 // Env is what a command may touch of the process it runs in.
 type Env struct {
@@ -86,8 +79,10 @@ type app struct {
 	still bool
 	// secrets seals secrets, if a command opens a store itself.
 	secrets *seal.Ring
-	// wrap puts something between the demo and its server, unless it is nil.
+	// wrap puts something between the demo, or a client command, and its server, unless it is nil.
 	wrap func(http.RoundTripper) http.RoundTripper
+	// shared is what client commands have in common; nil until one needs it.
+	shared *house
 }
 
 // Main runs the command that env.Args name until it is done or ctx ends, and returns the exit status.
@@ -107,11 +102,14 @@ func (a *app) run(ctx context.Context) int {
 		return status // who has seen enough is not told more
 	}
 	if status == exitInterrupted {
-		err = errors.New("interrupted")
+		err = errors.New(a.text("interrupted"))
 	}
 	fmt.Fprintf(a.Stderr, "%s: %v\n", cmd.CommandPath(), err)
 	if status == exitUsage {
-		fmt.Fprintf(a.Stderr, "Run %q to see how it is used.\n", cmd.CommandPath()+" --help")
+		fmt.Fprintf(a.Stderr, a.text("Run %q to see how it is used.")+"\n", cmd.CommandPath()+" --help")
+	}
+	if hint := a.hint(err); hint != "" {
+		fmt.Fprintln(a.Stderr, hint)
 	}
 	return status
 }
@@ -130,19 +128,22 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 // status returns the exit status that err stands for.
 func (a *app) status(ctx context.Context, err error) int {
 	_, usage := errors.AsType[usageError](err)
+	items, some := errors.AsType[*itemsError](err)
 	_, network := errors.AsType[*net.OpError](err) // net.Error would match any error of the system
 	switch {
 	case !a.parsed, usage:
 		return exitUsage
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return exitInterrupted
+	case some:
+		return items.status
 	case errors.Is(err, fs.ErrPermission):
 		return exitDenied
 	case errors.Is(err, store.ErrUserNotExist), errors.Is(err, store.ErrKeyNotExist), errors.Is(err, store.ErrBucketNotExist),
 		errors.Is(err, admin.ErrNoWebsite), errors.Is(err, job.ErrUnknown),
 		errors.Is(err, datadir.ErrNotExist), errors.Is(err, fs.ErrNotExist):
 		return exitNotFound
-	case network:
+	case network, isNetwork(err):
 		return exitNetwork
 	}
 	return exitFailed
@@ -150,17 +151,9 @@ func (a *app) status(ctx context.Context, err error) int {
 
 func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "ois COMMAND",
-		Short: "Object storage in one file",
-		Long: `ois is an object storage server, compatible with QingStor and its relatives, and the tools around it.
-
-Start a server, which keeps everything in one directory:
-  ois serve
-
-See it work, without leaving anything behind:
-  ois demo
-
-` + statusHelp,
+		Use:               "ois COMMAND",
+		Short:             "Object storage in one file",
+		Long:              a.text(message.Overview),
 		Version:           readVersion().Version,
 		Args:              cobra.ArbitraryArgs,
 		RunE:              runGroup,
@@ -178,9 +171,15 @@ See it work, without leaving anything behind:
 	root.SetErr(a.Stderr)
 	root.SetVersionTemplate("ois {{.Version}}\n")
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), cobraSecondUse, "", 1))
-	root.SetHelpCommand(helpCommand(root))
-	root.AddCommand(a.serveCommand(), a.demoCommand(), a.userCommand(), a.keyCommand(), a.bucketCommand(), a.websiteCommand(), a.fsckCommand(),
-		a.backupCommand(), a.restoreCommand(), a.jobCommand(), a.versionCommand(), a.completionCommand())
+	help := helpCommand(root)
+	help.Short = a.text(help.Short)
+	root.SetHelpCommand(help)
+	root.AddGroup(&cobra.Group{ID: clientGroup, Title: "Buckets and objects:"}, &cobra.Group{ID: serverGroup, Title: "The server:"})
+	root.AddCommand(grouped(clientGroup, append(a.clientCommands(), a.bucketCommand())...)...)
+	root.AddCommand(grouped(serverGroup, a.serveCommand(), a.demoCommand(), a.userCommand(), a.keyCommand(), a.websiteCommand(), a.fsckCommand(),
+		a.backupCommand(), a.restoreCommand(), a.jobCommand())...)
+	root.AddCommand(a.versionCommand(), a.completionCommand(), a.manCommand())
+	a.translate(root)
 	if len(a.Args) > 0 && strings.HasPrefix(a.Args[0], cobra.ShellCompRequestCmd) {
 		unquoteUsages(root)
 	}
@@ -211,7 +210,9 @@ func runGroup(cmd *cobra.Command, args []string) error {
 	}
 	hint := ""
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		hint = fmt.Sprintf("; did you mean %q?", near[0])
+		// The first letter is seldom wrong.
+		i := max(0, slices.IndexFunc(near, func(name string) bool { return strings.HasPrefix(name, args[0][:min(1, len(args[0]))]) }))
+		hint = fmt.Sprintf("; did you mean %q?", near[i])
 	}
 	return usagef("there is no command %q%s", args[0], hint)
 }

@@ -1,0 +1,78 @@
+// Package entry holds what commands know of an object or a file before they read it.
+package entry
+
+import (
+	"errors"
+	"iter"
+	"strings"
+	"time"
+)
+
+// An Entry is an object or a file, named relative to the folder that is looked at, with slashes.
+type Entry struct {
+	Key      string
+	Size     int64
+	Modified time.Time
+	ETag     string // of an object, in double quotes
+	Class    string // storage class of an object
+}
+
+// A List yields entries in the byte order of their keys. An error ends it, unless it is a [*Bad]: that is about one entry
+// or all of one folder, and others follow.
+type List = iter.Seq2[Entry, error]
+
+// Bad is the error of a single entry.
+type Bad struct {
+	Key string
+	Err error
+}
+
+// Error returns the reason, without the key.
+func (b *Bad) Error() string { return b.Err.Error() }
+
+// Unwrap returns the reason.
+func (b *Bad) Unwrap() error { return b.Err }
+
+// Ends reports whether err ends a list.
+func Ends(err error) bool {
+	var bad *Bad
+	return err != nil && !errors.As(err, &bad)
+}
+
+// Only returns the entries of a list that pass, and its errors.
+func Only(list List, passes func(Entry) bool) List {
+	return func(yield func(Entry, error) bool) {
+		for e, err := range list {
+			if (err != nil || passes(e)) && !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+// Single is a list of one entry.
+func Single(e Entry) List {
+	return func(yield func(Entry, error) bool) { yield(e, nil) }
+}
+
+// Shadows finds keys that no tree of files can hold together: "a", which would be a file, and "a/b", for which it would be a
+// folder. It is told all keys, in their byte order.
+//
+// It keeps only keys that the one at hand starts with, so never more than a key has bytes.
+type Shadows struct{ files []string }
+
+// Of returns the key before that is in the way of this one, if there is one.
+func (s *Shadows) Of(key string) (file string, ok bool) {
+	for n := len(s.files); n > 0 && !strings.HasPrefix(key, s.files[n-1]); n-- {
+		s.files = s.files[:n-1]
+	}
+	for _, f := range s.files {
+		if len(key) > len(f) && key[len(f)] == '/' {
+			return f, true
+		}
+	}
+	if !strings.HasSuffix(key, "/") {
+		s.files = append(s.files, key)
+	}
+	return "", false
+}

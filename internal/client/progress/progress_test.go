@@ -1,0 +1,96 @@
+package progress
+
+import (
+	"bytes"
+	"math"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// A screen remembers what was written since it was looked at.
+type screen struct {
+	mu   sync.Mutex
+	text bytes.Buffer // guarded by mu
+}
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *screen) look() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer s.text.Reset()
+	return s.text.String()
+}
+
+func TestTheLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		screen := new(screen)
+		m := Start(screen)
+		defer func() {
+			m.Stop()
+			if got := screen.look(); got != "\r\x1b[K" {
+				t.Errorf("the end prints %q", got)
+			}
+		}()
+		wait := func(d time.Duration, want string) {
+			t.Helper()
+			screen.look()
+			time.Sleep(d)
+			synctest.Wait()
+			if got := screen.look(); got != want {
+				t.Errorf("got %q; want %q", got, want)
+			}
+		}
+		time.Sleep(time.Millisecond) // to look between two drawings
+		m.Found(1 << 20)
+		m.Found(3 << 20)
+		wait(interval, "\r0/2+  0 B/4.0 MiB+  0 B/s\x1b[K")
+		m.Moved(1 << 20)
+		m.Done()
+		m.Listed()
+		wait(interval, "\r1/2  1.0 MiB/4.0 MiB  5.0 MiB/s  ETA 0:00:00\x1b[K")
+		m.Failed()
+		m.Same()
+		wait(interval, "\r3/3  1.0 MiB/4.0 MiB  2.5 MiB/s  1 failed  ETA 0:00:01\x1b[K")
+		var out bytes.Buffer
+		w := m.Through(&out)
+		for range 2 {
+			if _, err := w.Write([]byte("x")); err != nil {
+				t.Error(err)
+			}
+		}
+		if line := screen.look(); line != "\r\x1b[K" || out.String() != "xx" {
+			t.Errorf("line %q, output %q", line, out.String())
+		}
+		wait(interval, "\r3/3  1.0 MiB/4.0 MiB  1.7 MiB/s  1 failed  ETA 0:00:01\x1b[K")
+		if got, want := m.Sum(), (Sum{1, 1, 1, 1 << 20, 4*interval + time.Millisecond}); got != want {
+			t.Errorf("got %+v; want %+v", got, want)
+		}
+	})
+}
+
+func TestNobodyLooks(t *testing.T) {
+	m := Start(nil)
+	m.Found(1)
+	m.Done()
+	m.Stop()
+	if s := m.Sum(); s.Done != 1 {
+		t.Errorf("got %+v", s)
+	}
+}
+
+func TestSize(t *testing.T) {
+	for n, want := range map[int64]string{
+		0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1536: "1.5 KiB", 1<<20 - 1: "1.0 MiB", 5 << 30: "5.0 GiB", math.MaxInt64: "8.0 EiB",
+	} {
+		if got := Size(n); got != want {
+			t.Errorf("%d is %q; want %q", n, got, want)
+		}
+	}
+}
