@@ -33,6 +33,11 @@ func clientApp(t *testing.T, srv *oistest.Server, args ...string) (a *app, stdou
 		"XDG_CACHE_HOME": t.TempDir(),
 	}
 	a.Getenv = func(name string) string { return env[name] }
+	t.Cleanup(func() { // a process would end here
+		for _, s := range a.house().services {
+			s.CloseIdleConnections()
+		}
+	})
 	return a, stdout, stderr
 }
 
@@ -115,12 +120,23 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
+// around puts f before a transport.
+func around(next http.RoundTripper, f roundTrip) http.RoundTripper {
+	return struct {
+		roundTrip
+		idle
+	}{f, next.(idle)}
+}
+
+// idle is what a transport has besides.
+type idle interface{ CloseIdleConnections() }
+
 // holdReads holds the reads of objects until a channel is closed. The result is closed when there is one.
 func holdReads(a *app, until <-chan struct{}) <-chan struct{} {
 	held := make(chan struct{})
 	var once sync.Once
 	a.wrap = func(next http.RoundTripper) http.RoundTripper {
-		return roundTrip(func(r *http.Request) (*http.Response, error) {
+		return around(next, func(r *http.Request) (*http.Response, error) {
 			if r.Method == http.MethodGet && r.URL.RawQuery == "" {
 				once.Do(func() { close(held) })
 				select {
@@ -164,7 +180,7 @@ func TestManyObjectsAreDeletedInFewRequests(t *testing.T) {
 	srv := oistest.New(t)
 	b := newBucket(t, srv)
 	dir := t.TempDir()
-	const many = 2001
+	const many = 1001
 	for i := range many {
 		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%04d", i)), []byte("x"), 0o600); err != nil {
 			t.Fatal(err)
@@ -181,8 +197,8 @@ func TestManyObjectsAreDeletedInFewRequests(t *testing.T) {
 		if status := a.run(t.Context()); status != exitOK {
 			t.Fatalf("%v: status %d: %s", args, status, stderr)
 		}
-		if deletes := args[0] == "mv" || args[0] == "rm"; deletes && (posts() != 3 || count(t, b) != 0) {
-			t.Errorf("%v: %d requests, %d objects left; want 3, 0", args, posts(), count(t, b))
+		if deletes := args[0] == "mv" || args[0] == "rm"; deletes && (posts() != 2 || count(t, b) != 0) {
+			t.Errorf("%v: %d requests, %d objects left; want 2, 0", args, posts(), count(t, b))
 		}
 	}
 }
@@ -191,7 +207,7 @@ func TestManyObjectsAreDeletedInFewRequests(t *testing.T) {
 func countRequests(a *app, like func(*http.Request) bool) func() int64 {
 	var n atomic.Int64
 	a.wrap = func(next http.RoundTripper) http.RoundTripper {
-		return roundTrip(func(r *http.Request) (*http.Response, error) {
+		return around(next, func(r *http.Request) (*http.Response, error) {
 			if like(r) {
 				n.Add(1)
 			}
@@ -345,7 +361,7 @@ func TestTheZoneIsFoundOut(t *testing.T) {
 	a, stdout, stderr := clientApp(t, srv, "stat", "ois://my-bucket/a", "ois://my-bucket/b", "--json")
 	var hosts []string
 	wrap := func(next http.RoundTripper) http.RoundTripper {
-		return roundTrip(func(r *http.Request) (*http.Response, error) {
+		return around(next, func(r *http.Request) (*http.Response, error) {
 			hosts = append(hosts, r.Method+" "+r.URL.Host)
 			r = r.Clone(r.Context())
 			r.Host, r.URL.Host = r.URL.Host, address
