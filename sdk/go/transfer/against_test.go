@@ -84,13 +84,13 @@ func realObjects(t *testing.T, m *Manager) {
 		}
 		for _, key := range []string{"d/a+b c", "stream", "copy"} {
 			var got bytes.Buffer
-			down, err := m.Download(t.Context(), key, &got, nil)
-			if err != nil {
+			if _, err := m.Download(t.Context(), key, &got, nil); err != nil {
 				t.Fatal(err)
 			}
 			same(t, key, got.Bytes(), data)
 			file := filepath.Join(t.TempDir(), "f")
-			if down, err = m.DownloadFile(t.Context(), key, file, nil); err != nil {
+			down, err := m.DownloadFile(t.Context(), key, file, nil)
+			if err != nil {
 				t.Fatal(err)
 			}
 			text, _ := os.ReadFile(file)

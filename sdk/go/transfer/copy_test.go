@@ -56,12 +56,12 @@ func TestCopyOfASourceThatIsReplacedFails(t *testing.T) {
 	m := New(s.bucket(t), small)
 	m.copyLimit = 4 * mb
 	s.put("a", pattern(13*mb))
-	s.before = func(_ http.ResponseWriter, _ *http.Request, call string) bool {
+	s.intercept(func(_ http.ResponseWriter, _ *http.Request, call string) bool {
 		if call == "CopyPart k 2" {
 			s.put("a", pattern(14*mb))
 		}
 		return false
-	}
+	})
 	_, err := m.Copy(t.Context(), "k", "a", nil)
 	if !errors.Is(err, ois.ErrPrecondition) || !strings.Contains(err.Error(), "replaced") || s.unfinished() != 0 || s.object("k") != nil {
 		t.Errorf("%v; %d uploads are left", err, s.unfinished())

@@ -56,6 +56,7 @@ type fetch struct {
 	off, end int64       // of what was asked for, in the object
 	n        int         // parts
 	first    *ois.Reader // part 0, opened; nil once it is read
+	held     bool        // a worker is taken for part 0
 	verified bool
 
 	noted bool                 // there is a checkpoint
@@ -79,8 +80,9 @@ func (d *fetch) run(ctx context.Context, write func(context.Context) error) (*Re
 	err := d.begin(ctx)
 	if err == nil {
 		err = write(ctx)
-		d.closeFirst()
 	}
+	d.closeFirst()
+	d.unhold()
 	if err != nil {
 		err = fail("download", d.key, err)
 		d.t.done(err)
@@ -93,6 +95,14 @@ func (d *fetch) run(ctx context.Context, write func(context.Context) error) (*Re
 	}, nil
 }
 
+// unhold frees the worker of the first part.
+func (d *fetch) unhold() {
+	if d.held {
+		d.held = false
+		d.freeSlot()
+	}
+}
+
 func (d *fetch) closeFirst() {
 	if d.first != nil {
 		_ = d.first.Close() // it was only read
@@ -100,12 +110,12 @@ func (d *fetch) closeFirst() {
 	}
 }
 
-// begin opens the first part, which tells about the whole.
+// begin opens the first part, which tells about the whole. The worker stays with it.
 func (d *fetch) begin(ctx context.Context) error {
 	if err := d.slot(ctx); err != nil {
 		return err
 	}
-	defer d.freeSlot()
+	d.held = true
 	o := d.o.GetOptions
 	if err := d.find(ctx, &o); err != nil {
 		return err
@@ -140,6 +150,7 @@ func (d *fetch) find(ctx context.Context, o *ois.GetOptions) error {
 		}
 	}
 	if d.noted && strong(d.info.ETag) && o.Offset < d.info.Size {
+		d.unhold()
 		return nil
 	}
 	r, err := d.get(ctx, *o)
@@ -261,7 +272,17 @@ func (d *fetch) scatter(ctx context.Context, w io.WriterAt) error {
 			g.run(func(ctx context.Context) error { return f.follow(ctx, at) })
 		}
 	}
-	g.run(func(ctx context.Context) error { return d.each(ctx, d.n, f.part) })
+	from := 0
+	if d.held {
+		from = 1
+		g.run(func(ctx context.Context) error {
+			defer d.unhold()
+			return f.part(ctx, 0)
+		})
+	}
+	g.run(func(ctx context.Context) error {
+		return d.each(ctx, d.n-from, func(ctx context.Context, n int) error { return f.part(ctx, n+from) })
+	})
 	if err := g.wait(); err != nil {
 		return err
 	}
@@ -390,10 +411,7 @@ func (d *fetch) ordered(ctx context.Context, w io.Writer) error {
 
 // writeFirst writes the first part as it comes.
 func (d *fetch) writeFirst(ctx context.Context, w io.Writer) error {
-	if err := d.slot(ctx); err != nil {
-		return err
-	}
-	defer d.freeSlot()
+	defer d.unhold()
 	if err := d.copy(ctx, 0, func(p []byte, _ int64) error { _, err := w.Write(p); return err }); err != nil {
 		return err
 	}
@@ -414,7 +432,8 @@ func (p *piece) release() {
 }
 
 // ahead reads the parts behind the first. Memory is taken in the order of the parts,
-// so that the next one to be written never waits for those behind it.
+// and workers once there is a place in the queue, so that the next one to be written never waits for
+// those behind it.
 func (d *fetch) ahead(ctx context.Context, g *group, queue chan<- *piece) error {
 	defer close(queue)
 	for n := 1; n < d.n; n++ {
@@ -423,16 +442,14 @@ func (d *fetch) ahead(ctx context.Context, g *group, queue chan<- *piece) error 
 			return err
 		}
 		p := &piece{&buffer{pool: d.pool}, size, make(chan struct{})}
-		if err := d.slot(ctx); err != nil {
-			p.release()
-			return err
-		}
 		select {
-		case queue <- p:
+		case queue <- p: // which releases it from now on
 		case <-ctx.Done():
-			d.freeSlot()
 			p.release()
 			return context.Cause(ctx)
+		}
+		if err := d.slot(ctx); err != nil {
+			return err
 		}
 		g.run(func(ctx context.Context) error {
 			defer d.freeSlot()

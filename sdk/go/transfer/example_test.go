@@ -45,12 +45,17 @@ func exampleBucket(ctx context.Context) (bucket *ois.Bucket, done func()) {
 	}
 }
 
-func exampleDir() string {
+// exampleDir makes a folder for an example; clean removes it.
+func exampleDir() (dir string, clean func()) {
 	dir, err := os.MkdirTemp("", "ois-example-")
 	if err != nil {
 		panic(err)
 	}
-	return dir
+	return dir, func() {
+		if err := os.RemoveAll(dir); err != nil {
+			panic(err)
+		}
+	}
 }
 
 // A large file goes up and comes back. If the program ends in between, the next call of the same
@@ -59,8 +64,8 @@ func ExampleManager_UploadFile() {
 	ctx := context.Background()
 	bucket, done := exampleBucket(ctx)
 	defer done()
-	dir := exampleDir()
-	defer os.RemoveAll(dir)
+	dir, clean := exampleDir()
+	defer clean()
 	path := filepath.Join(dir, "big.iso")
 	if err := os.WriteFile(path, make([]byte, 20<<20), 0o600); err != nil {
 		fmt.Println(err)
@@ -140,8 +145,8 @@ func ExampleManager_UploadPrefix() {
 	defer done()
 	other, doneToo := exampleBucket(ctx)
 	defer doneToo()
-	dir := exampleDir()
-	defer os.RemoveAll(dir)
+	dir, clean := exampleDir()
+	defer clean()
 	for _, name := range []string{"a", "b", "c"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600); err != nil {
 			fmt.Println(err)

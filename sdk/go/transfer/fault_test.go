@@ -45,13 +45,13 @@ func TestAPartThatFailsEndsTheUpload(t *testing.T) {
 	for name, up := range uploads(t, pattern(41*mb)) {
 		s := newService()
 		m := New(s.bucket(t), small)
-		s.before = func(w http.ResponseWriter, _ *http.Request, call string) bool {
+		s.intercept(func(w http.ResponseWriter, _ *http.Request, call string) bool {
 			if call == "UploadMultipart k 3" {
 				refuse(w, http.StatusInternalServerError, "internal_error")
 				return true
 			}
 			return false
-		}
+		})
 		err := up(t.Context(), m)
 		var e *ois.Error
 		if !errors.As(err, &e) || e.Code != "internal_error" || !strings.Contains(err.Error(), "part 3") || errors.Is(err, context.Canceled) {
@@ -89,12 +89,12 @@ func TestCancelledTransfersLeaveNothing(t *testing.T) {
 		m := New(s.bucket(t), small)
 		m.copyLimit = 4 * mb
 		ctx, cancel := context.WithCancel(t.Context())
-		s.before = func(_ http.ResponseWriter, _ *http.Request, call string) bool {
+		s.intercept(func(_ http.ResponseWriter, _ *http.Request, call string) bool {
 			if strings.HasSuffix(call, "k 3") || strings.HasPrefix(call, "GetObject d 12582912-") {
 				cancel()
 			}
 			return false
-		}
+		})
 		if err := way(ctx, m); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v; want that it was cancelled", name, err)
 		}
@@ -105,6 +105,27 @@ func TestCancelledTransfersLeaveNothing(t *testing.T) {
 		if m.memory.free != m.o.Memory || len(m.slots) != 0 {
 			t.Errorf("%s: %d of %d bytes are free, %d workers are busy", name, m.memory.free, m.o.Memory, len(m.slots))
 		}
+	}
+	empty(t, "folder", dir)
+}
+
+func TestWhatIsMissingIsNotFound(t *testing.T) {
+	s := newService()
+	m := New(s.bucket(t), small)
+	dir := t.TempDir()
+	_, err := m.Download(t.Context(), "none", io.Discard, nil)
+	_, err2 := m.DownloadFile(t.Context(), "none", filepath.Join(dir, "f"), nil)
+	_, err3 := m.Copy(t.Context(), "k", "none", nil)
+	for _, err := range []error{err, err2, err3} {
+		if !errors.Is(err, ois.ErrNotFound) {
+			t.Errorf("%v; want that there is no object", err)
+		}
+	}
+	if _, err := m.UploadFile(t.Context(), "k", filepath.Join(dir, "none"), nil); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%v; want that there is no file", err)
+	}
+	if len(m.slots) != 0 {
+		t.Errorf("%d workers are busy", len(m.slots))
 	}
 	empty(t, "folder", dir)
 }
@@ -123,7 +144,7 @@ func TestALostAnswerOfCompleteIsNoFailure(t *testing.T) {
 	} {
 		s := newService()
 		var n atomic.Int64
-		s.before = func(w http.ResponseWriter, r *http.Request, call string) bool {
+		s.intercept(func(w http.ResponseWriter, r *http.Request, call string) bool {
 			if call != "CompleteMultipartUpload k" || n.Add(1) > int64(test.fails) {
 				return false
 			}
@@ -131,7 +152,7 @@ func TestALostAnswerOfCompleteIsNoFailure(t *testing.T) {
 				s.complete(discard{http.Header{}}, r, "photos/k", r.URL.Query().Get("upload_id"))
 			}
 			panic(http.ErrAbortHandler)
-		}
+		})
 		res, err := New(s.bucket(t), small).Upload(t.Context(), "k", bytes.NewReader(data), nil)
 		if test.works != (err == nil) {
 			t.Errorf("%s: %v, calls %q", name, err, s.log())
@@ -158,7 +179,7 @@ func (d discard) WriteHeader(int)             {}
 
 func TestAnObjectOfSomebodyElseIsNoSuccess(t *testing.T) {
 	s := newService()
-	s.before = func(_ http.ResponseWriter, r *http.Request, call string) bool {
+	s.intercept(func(_ http.ResponseWriter, r *http.Request, call string) bool {
 		if call != "CompleteMultipartUpload k" {
 			return false
 		}
@@ -167,7 +188,7 @@ func TestAnObjectOfSomebodyElseIsNoSuccess(t *testing.T) {
 		s.mu.Unlock()
 		s.put("k", pattern(9*mb + 1)[:9*mb])
 		panic(http.ErrAbortHandler)
-	}
+	})
 	_, err := New(s.bucket(t), small).Upload(t.Context(), "k", bytes.NewReader(pattern(9*mb)), nil)
 	if err == nil || !strings.Contains(err.Error(), "not the one of it") {
 		t.Errorf("%v; want that the object is another", err)
@@ -190,7 +211,7 @@ func TestDamageIsNoticed(t *testing.T) {
 		}
 		for name, up := range uploads(t, data) {
 			s := newService()
-			s.before = damage(`"d41d8cd98f00b204e9800998ecf8427e"`)
+			s.intercept(damage(`"d41d8cd98f00b204e9800998ecf8427e"`))
 			if err := up(t.Context(), New(s.bucket(t), small)); !errors.Is(err, ErrChecksum) || s.unfinished() != 0 {
 				t.Errorf("%s of %d bytes: %v; want a wrong checksum", name, size, err)
 			}
@@ -234,12 +255,12 @@ func TestObjectsThatAreReplacedMeanwhile(t *testing.T) {
 		},
 	} {
 		s.put("d", pattern(41*mb))
-		s.before = func(_ http.ResponseWriter, _ *http.Request, call string) bool {
+		s.intercept(func(_ http.ResponseWriter, _ *http.Request, call string) bool {
 			if strings.HasPrefix(call, "GetObject d 8388608-") {
 				s.put("d", pattern(42*mb))
 			}
 			return false
-		}
+		})
 		if err := down(); !errors.Is(err, ois.ErrPrecondition) || !strings.Contains(err.Error(), "replaced") {
 			t.Errorf("%s: %v; want that the object was replaced", name, err)
 		}
@@ -267,7 +288,7 @@ func TestFilesThatChangeMeanwhile(t *testing.T) {
 		for _, folder := range []string{"", t.TempDir()} {
 			path := writeFile(t, pattern(size))
 			s := newService()
-			s.before = func(_ http.ResponseWriter, r *http.Request, call string) bool {
+			s.intercept(func(_ http.ResponseWriter, r *http.Request, call string) bool {
 				if r.Method == http.MethodPut && (size == 100 || call == "UploadMultipart k 2") {
 					f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
 					if err == nil {
@@ -279,7 +300,7 @@ func TestFilesThatChangeMeanwhile(t *testing.T) {
 					}
 				}
 				return false
-			}
+			})
 			_, err := New(s.bucket(t), with(small, folder)).UploadFile(t.Context(), "k", path, nil)
 			if !errors.Is(err, errChanged) || s.unfinished() != 0 {
 				t.Errorf("%d bytes: %v; %d uploads are left", size, err, s.unfinished())
@@ -305,13 +326,13 @@ func TestLengthsAndSumsOfTheCallerAreChecked(t *testing.T) {
 		} {
 			for _, r := range []io.Reader{streamOf(data), bytes.NewReader(data)} {
 				s := newService()
-				s.before = func(w http.ResponseWriter, r *http.Request, call string) bool {
+				s.intercept(func(w http.ResponseWriter, r *http.Request, call string) bool {
 					bad := strings.HasPrefix(call, "PutObject") && r.Header.Get("Content-Md5") == wrong
 					if bad {
 						refuse(w, http.StatusBadRequest, "invalid_digest")
 					}
 					return bad
-				}
+				})
 				res, err := New(s.bucket(t), small).Upload(t.Context(), "k", r, &UploadOptions{PutOptions: test.o})
 				if test.ok != (err == nil) || s.unfinished() != 0 || !test.ok && s.object("k") != nil {
 					t.Errorf("%s, %d bytes as %T: %v", name, size, r, err)

@@ -22,11 +22,14 @@ type claim struct {
 
 // take waits until n bytes are free. It is not for more than the whole budget.
 func (b *budget) take(ctx context.Context, n int64) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	b.mu.Lock()
 	if b.waiting.Len() == 0 && b.free >= n {
 		b.free -= n
 		b.mu.Unlock()
-		return ctx.Err()
+		return nil
 	}
 	c := &claim{n, make(chan struct{})}
 	place := b.waiting.PushBack(c)

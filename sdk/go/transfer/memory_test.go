@@ -140,7 +140,7 @@ func TestTheMemoryOfManyTransfersIsBounded(t *testing.T) {
 	var mu sync.Mutex
 	m := New(s.bucket(t), Options{PartSize: 4 * mb, Memory: 9 * mb, Concurrency: 4})
 	least := m.o.Memory
-	s.before = func(http.ResponseWriter, *http.Request, string) bool {
+	s.intercept(func(http.ResponseWriter, *http.Request, string) bool {
 		m.memory.mu.Lock()
 		free := m.memory.free
 		m.memory.mu.Unlock()
@@ -148,7 +148,7 @@ func TestTheMemoryOfManyTransfersIsBounded(t *testing.T) {
 		defer mu.Unlock()
 		least = min(least, free)
 		return false
-	}
+	})
 	data := pattern(13 * mb)
 	s.put("d", data)
 	var wg sync.WaitGroup

@@ -101,13 +101,13 @@ func TestKeysDoNotLeaveTheFolder(t *testing.T) {
 
 func TestOneFailureDoesNotKeepTheOthers(t *testing.T) {
 	s := newService()
-	s.before = func(w http.ResponseWriter, _ *http.Request, call string) bool {
+	s.intercept(func(w http.ResponseWriter, _ *http.Request, call string) bool {
 		if strings.HasSuffix(call, "object b") || strings.HasPrefix(call, "PutObject b") || strings.HasPrefix(call, "GetObject b") {
 			refuse(w, http.StatusForbidden, "permission_denied")
 			return true
 		}
 		return false
-	}
+	})
 	m := New(s.bucket(t), small)
 	dir := t.TempDir()
 	for _, name := range []string{"a", "b", "c"} {

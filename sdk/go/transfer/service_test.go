@@ -24,14 +24,13 @@ import (
 // service is the part of the service that transfers need, in memory. It answers what before
 // leaves to it.
 type service struct {
-	before func(w http.ResponseWriter, r *http.Request, call string) bool // reports that it has answered
-
 	mu      sync.Mutex
-	objects map[string]*object         // by bucket/key; guarded by mu
-	uploads map[string]map[int]*object // by id; guarded by mu
-	started map[string]http.Header     // of uploads; guarded by mu
-	calls   []string                   // such as "PutObject k" and "UploadMultipart k 3"; guarded by mu
-	serial  int                        // guarded by mu
+	before  func(w http.ResponseWriter, r *http.Request, call string) bool // reports that it has answered; guarded by mu
+	objects map[string]*object                                             // by bucket/key; guarded by mu
+	uploads map[string]map[int]*object                                     // by id; guarded by mu
+	started map[string]http.Header                                         // of uploads; guarded by mu
+	calls   []string                                                       // such as "PutObject k" and "UploadMultipart k 3"; guarded by mu
+	serial  int                                                            // guarded by mu
 }
 
 type object struct {
@@ -117,6 +116,13 @@ func (r *response) Write(p []byte) (int, error) {
 	return r.pipe.Write(p)
 }
 
+// intercept lets f answer calls from now on; nil ends that.
+func (s *service) intercept(f func(w http.ResponseWriter, r *http.Request, call string) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.before = f
+}
+
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Qs-Request-Id", "3f2cf9ac3168744d")
 	w.Header().Set("X-Ois-Extensions", "conditional-write")
@@ -125,8 +131,9 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	call := s.name(r, key)
 	s.mu.Lock()
 	s.calls = append(s.calls, call)
+	before := s.before
 	s.mu.Unlock()
-	if s.before != nil && s.before(w, r, call) {
+	if before != nil && before(w, r, call) {
 		return
 	}
 	s.answer(w, r, bucket, path)

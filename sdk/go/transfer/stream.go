@@ -14,7 +14,7 @@ import (
 // out in one request.
 func (j *job) stream(ctx context.Context, r io.Reader, part int64) (*Result, error) {
 	s := &stream{job: j, r: r, part: part, known: j.o.ContentLength > 0}
-	if s.known && part > j.pool.o.Memory {
+	if part > j.pool.o.Memory {
 		return nil, fmt.Errorf("parts of %d bytes do not fit into a memory of %d", part, j.pool.o.Memory)
 	}
 	first := &buffer{pool: j.pool}

@@ -38,6 +38,9 @@ func TestBudgetServesInTurn(t *testing.T) {
 		}
 		cancel()
 		synctest.Wait()
+		if err := b.take(ctx, 1); err == nil || b.free != 3 {
+			t.Errorf("take after the end: %v, %d are free; want an error and 3", err, b.free)
+		}
 		b.give(6)
 		synctest.Wait()
 		if fmt.Sprint(order) != "[7 9]" || b.free != 0 {
@@ -118,7 +121,7 @@ func TestDownloadsComeInOrderWhateverTheDelays(t *testing.T) {
 			s := newService()
 			s.put("k", data)
 			var busy, most atomic.Int64
-			s.before = func(_ http.ResponseWriter, _ *http.Request, _ string) bool {
+			s.intercept(func(_ http.ResponseWriter, _ *http.Request, _ string) bool {
 				s.mu.Lock()
 				d := time.Duration(random.IntN(1000)) * time.Millisecond
 				s.mu.Unlock()
@@ -128,7 +131,7 @@ func TestDownloadsComeInOrderWhateverTheDelays(t *testing.T) {
 				time.Sleep(d)
 				busy.Add(-1)
 				return false
-			}
+			})
 			o := small
 			o.Concurrency = 1 + int(seed%5)
 			m := New(s.direct(t), o)
@@ -182,14 +185,14 @@ func TestConcurrencyIsSharedByManagers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newService()
 		var busy, most atomic.Int64
-		s.before = func(_ http.ResponseWriter, r *http.Request, _ string) bool {
+		s.intercept(func(_ http.ResponseWriter, r *http.Request, _ string) bool {
 			if r.Method == http.MethodPut {
 				most.Store(max(most.Load(), busy.Add(1)))
 				time.Sleep(time.Second)
 				busy.Add(-1)
 			}
 			return false
-		}
+		})
 		m := New(s.direct(t), small)
 		other := m.For(m.b.Client().Bucket("films", ""))
 		results := make(chan error)
@@ -266,7 +269,7 @@ func TestRepeatedPartsCountOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newService()
 		fails := true
-		s.before = func(w http.ResponseWriter, r *http.Request, call string) bool {
+		s.intercept(func(w http.ResponseWriter, r *http.Request, call string) bool {
 			if call == "UploadMultipart k 1" && fails {
 				fails = false
 				_, _ = io.Copy(io.Discard, r.Body)
@@ -274,7 +277,7 @@ func TestRepeatedPartsCountOnce(t *testing.T) {
 				return true
 			}
 			return false
-		}
+		})
 		var last Event
 		o := small
 		o.Progress = func(e Event) { last = e }
