@@ -8,6 +8,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -396,5 +397,36 @@ func TestTheZoneIsFoundOut(t *testing.T) {
 	}
 	if got, want := strings.Join(hosts, ", "), "HEAD ois.test, HEAD bb1.ois.test, HEAD bb1.ois.test"; got != want {
 		t.Errorf("requests went to %s; want %s", got, want)
+	}
+}
+
+// TestABrokenListingDeletesNothing breaks the listing of the source of a sync after its first object.
+func TestABrokenListingDeletesNothing(t *testing.T) {
+	srv := oistest.New(t)
+	b := newBucket(t, srv, "a", "b", "c")
+	source := srv.Client().Bucket("source-bucket", "")
+	if err := source.Create(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	answer := func(r *http.Request, status int, text string) *http.Response {
+		return &http.Response{
+			StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r, ContentLength: int64(len(text)),
+			Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(text)),
+		}
+	}
+	a, _, stderr := clientApp(t, srv, "sync", "ois://source-bucket", "ois://my-bucket", "--delete", "--size-only")
+	a.wrap = func(next http.RoundTripper) http.RoundTripper {
+		return around(next, func(r *http.Request) (*http.Response, error) {
+			switch {
+			case !strings.HasPrefix(r.URL.Path, "/source-bucket"):
+				return next.RoundTrip(r)
+			case r.URL.Query().Get("marker") == "":
+				return answer(r, http.StatusOK, `{"name":"source-bucket","has_more":true,"next_marker":"a","keys":[{"key":"a","size":4}],"common_prefixes":[]}`), nil
+			}
+			return answer(r, http.StatusForbidden, `{"code":"permission_denied","message":"no more"}`), nil
+		})
+	}
+	if status := a.run(t.Context()); status != exitDenied || count(t, b) != 3 {
+		t.Errorf("status %d, %d objects are left; want %d, 3\n%s", status, count(t, b), exitDenied, stderr)
 	}
 }
