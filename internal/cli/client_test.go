@@ -430,3 +430,46 @@ func TestABrokenListingDeletesNothing(t *testing.T) {
 		t.Errorf("status %d, %d objects are left; want %d, 3\n%s", status, count(t, b), exitDenied, stderr)
 	}
 }
+
+// TestContinue breaks an upload at its fourth part, and wants the next run to send only what is missing.
+func TestContinue(t *testing.T) {
+	srv := oistest.New(t)
+	newBucket(t, srv)
+	cache, name := t.TempDir(), filepath.Join(t.TempDir(), "big")
+	if err := os.WriteFile(name, bytes.Repeat([]byte("0123456789abcdef"), 20<<20/16), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	upload := func(breaks bool) (status, parts int) {
+		a, _, _ := clientApp(t, srv, "cp", "--continue", "--concurrency", "1", "--part-size", "4MiB", name, "ois://my-bucket/big")
+		before := a.Getenv
+		a.Getenv = func(key string) string {
+			if key == "XDG_CACHE_HOME" {
+				return cache
+			}
+			return before(key)
+		}
+		a.wrap = func(next http.RoundTripper) http.RoundTripper {
+			return around(next, func(r *http.Request) (*http.Response, error) {
+				n := r.URL.Query().Get("part_number")
+				if r.Method != http.MethodPut || n == "" {
+					return next.RoundTrip(r)
+				}
+				if parts++; breaks && n == "3" {
+					r.Body.Close()
+					return nil, context.Canceled // which is not tried again
+				}
+				return next.RoundTrip(r)
+			})
+		}
+		return a.run(t.Context()), parts
+	}
+	if status, parts := upload(true); status == exitOK || parts < 4 {
+		t.Fatalf("status %d, %d parts", status, parts)
+	}
+	if status, parts := upload(false); status != exitOK || parts != 2 {
+		t.Errorf("status %d, %d parts; want %d, 2", status, parts, exitOK)
+	}
+	if notes, _ := filepath.Glob(filepath.Join(cache, "ois", "transfers", "*")); len(notes) != 0 {
+		t.Errorf("notes are left: %q", notes)
+	}
+}
