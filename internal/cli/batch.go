@@ -99,7 +99,7 @@ func (b *batch) report(ctx context.Context, c action, err error) {
 	case err == nil:
 		b.meter.Done()
 		_ = b.print(c) // kept in outErr
-	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+	case ctx.Err() != nil:
 		// The command as a whole was interrupted.
 	default:
 		b.fail(ctx, c, err)
@@ -196,7 +196,7 @@ func (b *batch) finish(ctx context.Context, err error) error {
 	case b.single:
 		return b.first
 	}
-	return &itemsError{failed: b.failed, done: sum.Done + sum.Same, status: b.commonStatus(sum)}
+	return &itemsError{failed: b.failed, done: sum.Done + sum.Same, status: b.commonStatus(sum), first: b.first}
 }
 
 // commonStatus is the status of all failures, if nothing worked and they agree.
@@ -244,6 +244,10 @@ func (b *batch) sayf(format string, args ...any) {
 type itemsError struct {
 	failed, done int64
 	status       int
+	first        error // that was told
 }
+
+// Unwrap returns the first error, by which a hint may be found.
+func (e *itemsError) Unwrap() error { return e.first }
 
 func (e *itemsError) Error() string { return fmt.Sprintf("%d of %d failed", e.failed, e.failed+e.done) }

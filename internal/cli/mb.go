@@ -16,6 +16,7 @@ import (
 
 func (a *app) mbCommand() *cobra.Command {
 	var r road
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:     "mb ois://BUCKET...",
 		Short:   "Make buckets",
@@ -23,17 +24,26 @@ func (a *app) mbCommand() *cobra.Command {
 		Example: "  ois mb ois://photos\n  ois mb --zone jn1a ois://photos-jn1a",
 		Args:    someArgs(target.Scheme + "BUCKET"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.eachBucket(cmd.Context(), r, args, "made", func(ctx context.Context, s *service, name string) error {
+			return a.eachBucket(cmd.Context(), r, args, asJSON, "made", func(ctx context.Context, s *service, name string) error {
 				return s.Bucket(name, s.zone).Create(ctx)
 			})
 		},
 	}
 	a.roadFlags(cmd, &r)
+	jsonFlag(cmd, &asJSON)
 	return cmd
 }
 
+// A bucketDone is what was done to a bucket, in JSON.
+type bucketDone struct {
+	Bucket string `json:"bucket"`
+	Done   string `json:"done"`
+}
+
 // eachBucket does something to the buckets that args name.
-func (a *app) eachBucket(ctx context.Context, r road, args []string, done string, do func(context.Context, *service, string) error) error {
+func (a *app) eachBucket(
+	ctx context.Context, r road, args []string, asJSON bool, done string, do func(context.Context, *service, string) error,
+) error {
 	for _, arg := range args {
 		if _, err := parseBucket(arg); err != nil {
 			return err
@@ -45,16 +55,19 @@ func (a *app) eachBucket(ctx context.Context, r road, args []string, done string
 	}
 	return a.each(ctx, args, done, func(ctx context.Context, arg string) error {
 		name, err := parseBucket(arg)
-		if err != nil {
-			return err
+		if err == nil {
+			err = do(ctx, s, name)
 		}
-		return do(ctx, s, name)
+		if err == nil && asJSON {
+			err = printJSON(a.Stdout, bucketDone{name, done})
+		}
+		return err
 	})
 }
 
 func (a *app) rbCommand() *cobra.Command {
 	var r road
-	var force, yes bool
+	var force, yes, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "rb ois://BUCKET...",
 		Short: "Delete buckets",
@@ -64,7 +77,7 @@ is asked before that, unless --yes is given; a program is not.`,
 		Args:              someArgs(target.Scheme + "BUCKET"),
 		ValidArgsFunction: a.completeTargets(&r, false),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.eachBucket(cmd.Context(), r, args, "deleted", func(ctx context.Context, s *service, name string) error {
+			return a.eachBucket(cmd.Context(), r, args, asJSON, "deleted", func(ctx context.Context, s *service, name string) error {
 				b, err := s.bucket(ctx, name)
 				if err == nil && force {
 					if err = a.confirm(yes, a.text("Delete the bucket %s with all that is in it?"), target.Scheme+name); err == nil {
@@ -79,6 +92,7 @@ is asked before that, unless --yes is given; a program is not.`,
 		},
 	}
 	a.roadFlags(cmd, &r)
+	jsonFlag(cmd, &asJSON)
 	cmd.Flags().BoolVar(&force, "force", false, "delete all that is in the bucket first")
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	return cmd
