@@ -61,7 +61,7 @@ test: test-go test-cost test-interop ## run all tests
 check: check-generate check-format check-modules check-tidy check-cross lint ## hold the tree to its rules, change nothing
 
 .PHONY: generate
-generate: ## write what the contract says: Go, reference
+generate: ## write what the contract says: Go, Python, reference
 	go run ./cmd/oisgen generate $(CONTRACT)
 
 .PHONY: format

@@ -1,0 +1,1 @@
+"""OIS object storage for Python."""
