@@ -74,6 +74,11 @@ class Error(Exception):
             attempts=output.attempts,
         )
 
+    @staticmethod
+    def named(code: str, message: str, bucket: str, key: str) -> Error:
+        """Return the error of a code, where there is no answer of its own."""
+        return _kind(0, code)(message, code=code, bucket=bucket, key=key)
+
 
 class NotFound(Error):
     """There is no such bucket, object or upload."""

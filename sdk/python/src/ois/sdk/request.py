@@ -148,7 +148,7 @@ class Request:
     @property
     def rewindable(self) -> bool:
         """Whether the body can be sent again."""
-        return self.req.data is None or isinstance(self.req.data, bytes) or self._start is not None
+        return not self.req.data or isinstance(self.req.data, bytes) or self._start is not None
 
     def rewind(self) -> None:
         """Make the request ready to be signed and sent again."""

@@ -14,6 +14,13 @@ POOL_SIZE = 32
 Timeout = Union[None, float, Tuple[Optional[float], Optional[float]]]
 
 
+class _Adapter(HTTPAdapter):
+    """An adapter that sends files in pieces of a size that pays."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> Any:
+        return super().init_poolmanager(*args, blocksize=256 << 10, **kwargs)
+
+
 class Session(requests.Session):
     """A requests.Session with a timeout. Threads may share it."""
 
@@ -24,7 +31,7 @@ class Session(requests.Session):
         if bundle:
             self.verify = bundle
         for scheme in ("http://", "https://"):
-            self.mount(scheme, HTTPAdapter(pool_connections=POOL_SIZE, pool_maxsize=POOL_SIZE))
+            self.mount(scheme, _Adapter(pool_connections=POOL_SIZE, pool_maxsize=POOL_SIZE))
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """Send a request as requests does, but not without a timeout."""
