@@ -87,7 +87,7 @@ def old_python():
 def clean_environment(monkeypatch, tmp_path):
     """Nothing of who runs the tests gets in."""
     for name in list(os.environ):
-        if name.startswith("OIS_") and name not in ("OIS_PROGRAM", "OIS_OLD_PYTHON"):
+        if name.startswith("OIS_") and name not in ("OIS_PROGRAM", "OIS_OLD_PYTHON", "OIS_BIG"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("no_proxy", "*")

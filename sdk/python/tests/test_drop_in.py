@@ -229,3 +229,35 @@ def test_calls_cover_every_method():
     for name in json.loads((HERE / "signatures_1_0_0.json").read_text()):
         method = name.split(".")[1]
         assert method.endswith("_request") or method == "Bucket" or method in covered
+
+
+# The time that it takes to build and to sign a request, in microseconds of the processor.
+TIMED = """
+import sys, time
+from ois.sdk.config import Config
+from ois.sdk.service.qingstor import OIS
+bucket = OIS(Config('KEYID', 'SECRET')).Bucket('test-bucket', 'jn1a')
+def put():
+    bucket.put_object_request('dir/some key.txt', body=b'x' * 4096, x_qs_meta_data={'a': 'b'}).sign()
+def once():
+    begun = time.process_time()
+    for _ in range(500):
+        put()
+    return (time.process_time() - begun) / 500 * 1e6
+once()
+print(min(once() for _ in range(9)))
+"""
+
+
+def test_building_and_signing_takes_half_the_time(old_python):
+    def timed(python, env):
+        return float(subprocess.run([python, "-c", TIMED], env=env, stdout=subprocess.PIPE, check=True).stdout)
+
+    ratios = []
+    for _ in range(5):  # others may be busy on this machine
+        old, new = timed(old_python, dict(os.environ, PYTHONPATH="")), timed(sys.executable, ours())
+        ratios.append(new / old)
+        print(f"1.0.0: {old:.0f} us, this: {new:.0f} us")
+        if ratios[-1] <= 0.5:
+            return
+    pytest.fail(f"took {min(ratios):.2f} of the time of 1.0.0; want at most 0.5")
