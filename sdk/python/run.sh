@@ -56,7 +56,7 @@ build() {
 
 check() {
 	build
-	environment check "-r requirements-check.txt requests PyYAML"
+	environment check "-r requirements-check.txt PyYAML"
 	.venv/check/bin/ruff check --quiet src tests
 	.venv/check/bin/ruff format --quiet --check src tests || fail "run .venv/check/bin/ruff format src tests"
 	.venv/check/bin/mypy --no-error-summary
