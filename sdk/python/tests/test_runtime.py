@@ -228,6 +228,8 @@ def test_names_of_hosts(host, zone, virtual, want):
 def test_the_zone_of_a_bucket():
     assert bucket().properties == {"bucket-name": "test-bucket", "zone": "jn1a"}
     assert service(zone="SH1").Bucket("test-bucket").properties["zone"] == "sh1"
+    everywhere = service("http://is.shanhe.com", zone="sh1").list_buckets_request()
+    assert everywhere.req.url == "http://is.shanhe.com/"  # the buckets of all zones
     assert service().Bucket("test-bucket", None).properties["zone"] == ""
 
 

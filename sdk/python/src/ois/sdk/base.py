@@ -32,7 +32,7 @@ class Service:
         self.client: requests.Session = client or Session(config.request_timeout())
 
     def _build(self, operation: Operation, key: str, query: Pairs = (), headers: Pairs = ()) -> Request:
-        return Request(self.config, operation, key=key, zone=self.config.zone, query=query, headers=headers)
+        return Request(self.config, operation, key=key, query=query, headers=headers)
 
     def _send(self, request: Request) -> Unpacker:
         return send(self.client, self.config, request)
