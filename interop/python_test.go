@@ -35,6 +35,26 @@ func TestPythonSDK(t *testing.T) {
 	}
 }
 
+// TestPythonSDKOfOurs runs the same program with the SDK of this repository, which takes the place of that one.
+func TestPythonSDKOfOurs(t *testing.T) {
+	python := installPython(t)
+	source, err := filepath.Abs("../sdk/python/src")
+	if err != nil {
+		t.Fatal(err)
+	}
+	photo := filepath.Join(t.TempDir(), "photo.png")
+	if err = os.WriteFile(photo, picture(t), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := withNames(t, python, "python_client.py", "ois", "OIS", domain, port, zone, keyID, secret, photo)
+	cmd.Env = append(cmd.Env, "PYTHONPATH="+source, "PYTHONDONTWRITEBYTECODE=1")
+	out, err := cmd.CombinedOutput()
+	t.Logf("%s", out)
+	if err != nil {
+		t.Fatalf("sdk/python: %v", err)
+	}
+}
+
 // installPython returns a Python that has the SDKs. They are from a time before pyproject.toml and
 // need a setuptools of that time.
 func installPython(t *testing.T) string {
