@@ -61,7 +61,7 @@ func TestBrowser(t *testing.T) {
 	t.Run("form by XMLHttpRequest", w.formByScript)
 	t.Run("form", func(t *testing.T) { w.formInHTML(t, "UTF-8") })
 	t.Run("form in GBK", func(t *testing.T) { w.formInHTML(t, "GBK") })
-	t.Run("form that is refused", w.formRefused)
+	t.Run("form that fails", w.formFails)
 }
 
 func newWeb(t *testing.T) *web {
@@ -298,14 +298,14 @@ func (w *web) formInHTML(t *testing.T, charset string) {
 	w.wantStored(t, charset+"/图/中誠 (1).txt", form)
 }
 
-func (w *web) formRefused(t *testing.T) {
+// formFails sends a form that is allowed and cannot be stored: a form that is not allowed leads nowhere.
+func (w *web) formFails(t *testing.T) {
 	form := signedForm(t, webForm{
-		Fields:   [][2]string{{"key", "refused"}, {"redirect", w.origin("app.test") + "/done"}},
+		Fields:   [][2]string{{"key", "failed"}, {"content-type", "image/png"}, {"redirect", w.origin("app.test") + "/done"}},
 		FileName: "f", Type: "text/plain", Size: 10,
 	})
-	form.Fields[0][1] = "elsewhere"
 	q := visit(t, w, "app.test", map[string]any{"do": "submit", "bucket": w.address(), "form": form, "charset": "UTF-8"}, w.arrived)
-	if q.Get("status") != "400" || q.Get("code") != "form_policy_violated" || !strings.Contains(q.Get("message"), `"elsewhere"`) {
+	if q.Get("status") != "400" || q.Get("code") != "invalid_argument" || !strings.Contains(q.Get("message"), "image/png") {
 		t.Errorf("the browser arrives with %v", q)
 	}
 }

@@ -17,7 +17,8 @@ func TestJavaSDK(t *testing.T) {
 	if err := os.WriteFile(photo, picture(t), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	cmd := withNames(t, java, "-cp", installJava(t), "java/Client.java", domain, port, zone, keyID, secret, photo)
+	// The SDK takes the MD5 of its bodies in the encoding of the machine, and sends them in UTF-8.
+	cmd := withNames(t, java, "-Dfile.encoding=UTF-8", "-Dsun.stdout.encoding=UTF-8", "-cp", installJava(t), "java/Client.java", domain, port, zone, keyID, secret, photo)
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)
 	if err != nil {
