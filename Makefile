@@ -25,7 +25,7 @@ export GIT_CONFIG_VALUE_0 := $(CURDIR)
 # The modules that carry the product; go.work joins them.
 PRODUCT := ./... ./sdk/go/...
 # Every module but tools: each must also hold alone.
-MODULES := $(patsubst %/go.mod,%,$(wildcard ./go.mod ./sdk/go/go.mod ./adapters/*/go.mod ./bench/go.mod ./interop/go.mod ./interop/*/go.mod))
+MODULES := $(patsubst %/go.mod,%,$(wildcard ./go.mod ./sdk/go/go.mod ./adapters/*/go.mod ./bench/go.mod ./bench/*/go.mod ./interop/go.mod ./interop/*/go.mod))
 # What oisgen reads and writes.
 CONTRACT := --spec contract/ois.yaml --templates templates --out .
 # go fix and its advice change with Go, so only one release is asked.
@@ -100,6 +100,10 @@ bench: ## ois serve measured from outside, beside MinIO, as tables; TABLE=cpu,st
 .PHONY: bench-server
 bench-server: ## the same in a few minutes: no peer, fewer runs, a small store
 	cd bench && GOWORK=off go run . -table cpu,scale,start -minio "" -rounds 3 -wall 500ms -objects 10000 $(BENCHFLAGS)
+
+.PHONY: bench-sdk
+bench-sdk: ## the Go SDK beside net/http, minio-go and QingStor's own, as a table
+	cd bench/sdk && GOWORK=off go run .
 
 .PHONY: bench-go
 bench-go: tools ## run Go benchmarks; compared with bin/bench.old if that is there

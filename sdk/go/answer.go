@@ -13,6 +13,8 @@ import (
 const (
 	maxAnswer = 64 << 20 // bytes of an answer that is no stream
 	maxDrain  = 64 << 10 // bytes that are read only to keep their connection
+
+	maxTrusted = 1 << 20 // bytes that are made room for before they come
 )
 
 // An answerBody is the body of an answer. It ends when the connection stands still,
@@ -117,7 +119,7 @@ func readAll(body io.Reader, length int64) ([]byte, error) {
 	}
 	var buf bytes.Buffer
 	if length > 0 {
-		buf.Grow(int(length) + bytes.MinRead)
+		buf.Grow(int(min(length, maxTrusted)) + bytes.MinRead)
 	}
 	n, err := buf.ReadFrom(io.LimitReader(body, maxAnswer+1))
 	if n > maxAnswer {

@@ -133,7 +133,7 @@ func (k *call) read(answer *http.Response, body *answerBody) (*api.Response, *Er
 		res.Body = body
 		return res, nil
 	}
-	data, err := readAll(body, answer.ContentLength)
+	data, err := readAll(body, body.left) // of the body: what HEAD announces does not come
 	if err != nil {
 		e := k.answered(answer)
 		e.Err, e.broken = fmt.Errorf("answer: %w", err), true

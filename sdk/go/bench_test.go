@@ -43,6 +43,8 @@ func (a *answers) RoundTrip(r *http.Request) (*http.Response, error) {
 		res.StatusCode = http.StatusCreated
 	case http.MethodGet:
 		res.Body, res.ContentLength = io.NopCloser(bytes.NewReader(a.body)), int64(len(a.body))
+	case http.MethodHead:
+		res.ContentLength = int64(len(a.body)) // though it does not come
 	}
 	return res, nil
 }

@@ -45,10 +45,26 @@ type call struct {
 // Call sends a request and returns the answer if it is a good one. It is the
 // [api.Caller] behind [Client.API]. Call takes req over: it adds to its header.
 func (c *Client) Call(ctx context.Context, req *api.Request) (*api.Response, error) {
-	k := &call{c: c, req: req}
+	return (&call{c: c, req: req}).do(ctx)
+}
+
+// do carries the call out, under the eyes of a tracer.
+func (k *call) do(ctx context.Context) (*api.Response, error) {
 	if err := k.prepare(); err != nil {
 		return nil, k.fail(err)
 	}
+	if k.c.cfg.Tracer == nil {
+		return k.perform(ctx)
+	}
+	ctx, done := k.c.cfg.Tracer.Trace(ctx, k.trace())
+	res, err := k.perform(ctx)
+	if done != nil {
+		done(k.outcome(res, err))
+	}
+	return res, err
+}
+
+func (k *call) perform(ctx context.Context) (*api.Response, error) {
 	if err := k.checkExtensions(ctx); err != nil {
 		return nil, err
 	}

@@ -60,6 +60,9 @@ type Config struct {
 	// encryption keys are left out. Nil is silent and costs nothing.
 	Logger *slog.Logger
 
+	// Tracer gets every call. Nil costs nothing.
+	Tracer Tracer
+
 	// UserAgent is added to the User-Agent header.
 	UserAgent string
 }

@@ -2,6 +2,7 @@ package ois
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -32,11 +33,20 @@ type static struct{ c Credentials }
 func (s static) Credentials(context.Context) (Credentials, error) { return s.c, nil }
 
 // RefreshCredentials provides what fetch returns, and calls it again when less
-// than a minute of it is left. While calls wait for fetch, it runs once. If it
-// fails, credentials that are still valid stay in use.
+// than a minute of it is left, or less than half of its time if that is shorter. One call
+// fetches; others go on with what they have as long as it is valid, and wait for it after that.
+//
+// If fetch fails, credentials that are still valid stay in use, and fetch is called again after
+// some seconds. Without any, calls fail with its error; so they do if what it returns has
+// expired already.
 func RefreshCredentials(fetch func(ctx context.Context) (Credentials, error)) CredentialsProvider {
 	return &refreshing{fetch: fetch, turn: make(chan struct{}, 1)}
 }
+
+const (
+	refreshAhead = time.Minute     // before they expire, credentials are fetched anew
+	refreshPause = 5 * time.Second // after a failure while there are valid ones
+)
 
 type refreshing struct {
 	fetch func(context.Context) (Credentials, error)
@@ -45,38 +55,64 @@ type refreshing struct {
 	mu      sync.Mutex
 	have    bool        // guarded by mu
 	current Credentials // guarded by mu
+	due     time.Time   // when to fetch anew, if current expires; guarded by mu
 }
 
 func (r *refreshing) Credentials(ctx context.Context) (Credentials, error) {
-	if c, ok := r.valid(time.Minute); ok {
+	c, valid, fresh := r.look()
+	if fresh {
 		return c, nil
 	}
-	select {
-	case r.turn <- struct{}{}:
-		defer func() { <-r.turn }()
-	case <-ctx.Done():
-		return Credentials{}, context.Cause(ctx)
+	if valid {
+		select {
+		case r.turn <- struct{}{}:
+		default:
+			return c, nil // somebody fetches
+		}
+	} else {
+		select {
+		case r.turn <- struct{}{}:
+		case <-ctx.Done():
+			return Credentials{}, context.Cause(ctx)
+		}
 	}
-	if c, ok := r.valid(time.Minute); ok {
+	defer func() { <-r.turn }()
+	if c, _, fresh := r.look(); fresh {
 		return c, nil // somebody else has fetched meanwhile
 	}
+	return r.refresh(ctx)
+}
+
+// look returns the current credentials, and whether they can be used and need not be fetched.
+func (r *refreshing) look() (c Credentials, valid, fresh bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	forever := r.current.Expires.IsZero()
+	valid = r.have && (forever || now.Before(r.current.Expires))
+	return r.current, valid, valid && (forever || now.Before(r.due))
+}
+
+// refresh fetches. Its caller has the turn.
+func (r *refreshing) refresh(ctx context.Context) (Credentials, error) {
 	c, err := r.fetch(ctx)
+	now := time.Now()
+	left := c.Expires.Sub(now)
+	if err == nil && !c.Expires.IsZero() && left <= 0 {
+		err = fmt.Errorf("what was fetched has expired, at %s", c.Expires.UTC().Format(time.RFC3339))
+	}
 	if err != nil {
-		if c, ok := r.valid(0); ok {
-			return c, nil
+		old, valid, _ := r.look()
+		if !valid {
+			return Credentials{}, err
 		}
-		return Credentials{}, err
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.due = now.Add(refreshPause)
+		return old, nil
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.have, r.current = true, c
+	r.have, r.current, r.due = true, c, c.Expires.Add(-min(refreshAhead, left/2))
 	return c, nil
-}
-
-// valid returns the current credentials if they live longer than margin.
-func (r *refreshing) valid(margin time.Duration) (Credentials, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	ok := r.have && (r.current.Expires.IsZero() || time.Until(r.current.Expires) > margin)
-	return r.current, ok
 }

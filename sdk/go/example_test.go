@@ -19,8 +19,8 @@ import (
 	"github.com/oisproject/ois/sdk/go/api"
 )
 
-// exampleBucket creates a bucket for an example; done empties and deletes it.
-func exampleBucket(ctx context.Context) (bucket *ois.Bucket, done func()) {
+// exampleClient is a client of the server that the examples run against.
+func exampleClient(ctx context.Context) *ois.Client {
 	cfg, err := ois.DefaultConfig(ctx)
 	if err != nil {
 		panic(err)
@@ -30,16 +30,21 @@ func exampleBucket(ctx context.Context) (bucket *ois.Bucket, done func()) {
 	if err != nil {
 		panic(err)
 	}
-	bucket = client.Bucket(fmt.Sprintf("example-%x", time.Now().UnixNano()), "jn1a")
+	return client
+}
+
+// exampleBucket creates a bucket for an example; done empties and deletes it.
+func exampleBucket(ctx context.Context) (bucket *ois.Bucket, done func()) {
+	bucket = exampleClient(ctx).Bucket(fmt.Sprintf("example-%x", time.Now().UnixNano()), "jn1a")
 	if err := bucket.Create(ctx); err != nil {
 		panic(err)
 	}
 	return bucket, func() {
-		for o, err := range bucket.Objects(ctx, nil) {
+		for v, err := range bucket.Versions(ctx, "") {
 			if err != nil {
 				panic(err)
 			}
-			if err := bucket.Remove(ctx, o.Key, nil); err != nil {
+			if err := bucket.Remove(ctx, v.Key, &ois.RemoveOptions{VersionID: v.VersionID}); err != nil {
 				panic(err)
 			}
 		}
@@ -335,17 +340,7 @@ func ExampleClient_API() {
 	ctx := context.Background()
 	bucket, done := exampleBucket(ctx)
 	defer done()
-	cfg, err := ois.DefaultConfig(ctx)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	cfg.Endpoint = os.Getenv("OIS_TEST_ENDPOINT")
-	client, err := ois.New(cfg)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
+	client := exampleClient(ctx)
 
 	upload, err := client.API().InitiateMultipartUpload(ctx, &api.InitiateMultipartUploadInput{
 		Bucket: bucket.Name(), Zone: bucket.Zone(), Key: "big.bin",

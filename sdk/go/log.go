@@ -3,6 +3,7 @@ package ois
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -47,14 +48,13 @@ type redacted http.Header
 // LogValue implements slog.LogValuer.
 func (h redacted) LogValue() slog.Value {
 	attrs := make([]slog.Attr, 0, len(h))
-	for name, values := range h {
-		text := strings.Join(values, ", ")
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		text := strings.Join(h[name], ", ")
 		if isSecret(name) {
 			text = hidden
 		}
 		attrs = append(attrs, slog.String(name, text))
 	}
-	slices.SortFunc(attrs, func(a, b slog.Attr) int { return strings.Compare(a.Key, b.Key) })
 	return slog.GroupValue(attrs...)
 }
 

@@ -50,6 +50,18 @@ func (o *GetOptions) byteRange() (string, error) {
 	return "", nil
 }
 
+// checkSpan makes sure that an answer has the bytes that were asked for, from off to before
+// end, and no more than them; -1 is an end that nobody knows.
+func (o *GetOptions) checkSpan(off, end int64) error {
+	switch {
+	case o.Offset < 0 && end-off <= -o.Offset, o.Offset == 0 && o.Length == 0:
+		return nil
+	case o.Offset < 0 || off != o.Offset || o.Length > 0 && end > o.Offset+o.Length:
+		return fmt.Errorf("the answer has bytes %d to %d, which are not those of the range", off, end-1)
+	}
+	return nil
+}
+
 // rangeHeader names the bytes from off to before end; -1 is the end of the object.
 func rangeHeader(off, end int64) string {
 	s := "bytes=" + strconv.FormatInt(off, 10) + "-"
@@ -100,7 +112,10 @@ func (b *Bucket) Get(ctx context.Context, key string, opts *GetOptions) (*Reader
 		return nil, b.error(err, api.OpGetObject, key)
 	}
 	r.body = out.Body
-	if err := r.start(out); err != nil {
+	if err = r.start(out); err == nil && opts != nil {
+		err = opts.checkSpan(r.off, r.end)
+	}
+	if err != nil {
 		_ = out.Body.Close() // nothing was read
 		return nil, b.error(err, api.OpGetObject, key)
 	}
@@ -219,7 +234,7 @@ func (r *Reader) resume() error {
 	in.IfModifiedSince, in.IfUnmodifiedSince = time.Time{}, time.Time{}
 	out, err := r.b.api.GetObject(r.ctx, &in)
 	if errors.Is(err, ErrPrecondition) {
-		return fmt.Errorf("the object was replaced while it was read: %w", err)
+		return fmt.Errorf("%w: %w", errReplaced, err)
 	} else if err != nil {
 		return err
 	}
@@ -244,9 +259,17 @@ func (r *Reader) check(out *api.GetObjectOutput) error {
 	case first != r.off || r.end >= 0 && last+1 != r.end:
 		return fmt.Errorf("the answer has bytes %d to %d", first, last)
 	case out.ETag != r.Info.ETag:
-		return fmt.Errorf("the object was replaced while it was read: ETag %s became %s", r.Info.ETag, out.ETag)
+		return replaced(r.Info.ETag, out.ETag)
 	}
 	return nil
+}
+
+var errReplaced = errors.New("the object was replaced while it was read")
+
+// replaced is the error when a server that does not heed the condition answers with
+// another object.
+func replaced(before, now string) error {
+	return fmt.Errorf("%w: ETag %s became %s: %w", errReplaced, before, now, ErrPrecondition)
 }
 
 // parseContentRange reads "bytes first-last/size"; size is -1 for "*".

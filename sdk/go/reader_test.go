@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -302,6 +303,33 @@ func TestInfo(t *testing.T) {
 }
 
 // TestConnectionsAreKept: bodies that are not wanted are read to their end if that is short.
+// TestHeadOfALargeObject: what HEAD announces does not come, so there is neither a limit nor room for it.
+func TestHeadOfALargeObject(t *testing.T) {
+	const size = 50_000_000_000_000
+	b := testingBucket(t, func(*http.Request) (*http.Response, error) {
+		res := reply(200, "", "Content-Length", strconv.Itoa(size), "ETag", `"e"`)
+		res.ContentLength = size // as a transport does
+		return res, nil
+	}, quickly)
+	info, err := b.Head(t.Context(), "k", nil)
+	if err != nil || info.Size != size {
+		t.Errorf("got %+v, %v; want %d bytes", info, err, int64(size))
+	}
+}
+
+// TestAnnouncedLengthIsNotBelieved: an answer that only says that it is long takes no memory.
+func TestAnnouncedLengthIsNotBelieved(t *testing.T) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := readAll(strings.NewReader("x"), maxAnswer); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > 8*maxTrusted {
+		t.Errorf("%d bytes were made room for", n)
+	}
+}
+
 func TestConnectionsAreKept(t *testing.T) {
 	rec, srv := serve(t, nil)
 	rec.answer = func(n int, w http.ResponseWriter, r *http.Request) {

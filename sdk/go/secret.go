@@ -96,3 +96,39 @@ func (s static) Format(f fmt.State, verb rune) { s.c.Format(f, verb) }
 
 // Format implements [fmt.Formatter].
 func (r *refreshing) Format(f fmt.State, verb rune) { opaque{r}.Format(f, verb) }
+
+// Format implements [fmt.Formatter]: bucket, key and size.
+func (f *File) Format(s fmt.State, verb rune) {
+	if f == nil {
+		_, _ = io.WriteString(s, "<nil>") // as above
+		return
+	}
+	type File struct {
+		Bucket, Key string
+		Size        int64
+	}
+	_, _ = fmt.Fprintf(s, fmt.FormatString(s, verb), File{f.b.name, f.Info.Key, f.Info.Size})
+}
+
+// Format implements [fmt.Formatter]: bucket, key and how many bytes there are.
+func (r *Reader) Format(s fmt.State, verb rune) {
+	if r == nil {
+		_, _ = io.WriteString(s, "<nil>") // as above
+		return
+	}
+	type Reader struct {
+		Bucket, Key string
+		Length      int64
+	}
+	_, _ = fmt.Fprintf(s, fmt.FormatString(s, verb), Reader{r.b.name, r.Info.Key, r.Length})
+}
+
+// Format implements [fmt.Formatter]: bucket and prefix.
+func (f *FS) Format(s fmt.State, verb rune) {
+	if f == nil {
+		_, _ = io.WriteString(s, "<nil>") // as above
+		return
+	}
+	type FS struct{ Bucket, Prefix string }
+	_, _ = fmt.Fprintf(s, fmt.FormatString(s, verb), FS{f.b.name, f.prefix})
+}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/oisproject/ois/sdk/go/api"
 )
 
 const printedSecret = "SwordfishSwordfish42"
@@ -23,7 +25,7 @@ func (p ownProvider) Credentials(context.Context) (Credentials, error) {
 // holders returns everything of this package that holds a secret.
 func holders(t *testing.T) map[string]any {
 	t.Helper()
-	creds := Credentials{AccessKeyID: "KEYID", SecretAccessKey: printedSecret, Expires: time.Unix(1, 0)}
+	creds := Credentials{AccessKeyID: "KEYID", SecretAccessKey: printedSecret, Expires: time.Now().Add(time.Hour)}
 	fetching := RefreshCredentials(func(context.Context) (Credentials, error) { return creds, nil })
 	if _, err := fetching.Credentials(t.Context()); err != nil {
 		t.Fatal(err)
@@ -37,7 +39,10 @@ func holders(t *testing.T) map[string]any {
 	if _, err := c.signer(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	bucket, key := c.Bucket("photos-1", ""), []byte(printedSecret)
 	return map[string]any{
+		"File": &File{b: bucket, opts: GetOptions{EncryptionKey: key}}, "FS": bucket.FS(t.Context()),
+		"Reader":      &Reader{b: bucket, in: api.GetObjectInput{EncryptionCustomerKey: printedSecret}},
 		"Credentials": creds, "*Credentials": &creds, "[]Credentials": []Credentials{creds},
 		"Config": cfg, "*Config": &cfg, "struct of a Config": struct{ C Config }{cfg},
 		"Config with a provider": withProvider, "Config with another's provider": Config{Credentials: ownProvider{printedSecret}},

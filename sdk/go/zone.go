@@ -15,10 +15,7 @@ import (
 // there is no such bucket.
 func (c *Client) BucketZone(ctx context.Context, bucket string) (string, error) {
 	k := &call{c: c, req: &api.Request{Op: api.OpHeadBucket, Bucket: bucket}, unsigned: true}
-	if err := k.prepare(); err != nil {
-		return "", k.fail(err)
-	}
-	_, err := k.run(ctx)
+	_, err := k.do(ctx)
 	var redirect *RedirectError
 	switch {
 	case err == nil, errors.Is(err, ErrPermission):
