@@ -72,6 +72,9 @@ func (b *Bucket) Name() string { return b.name }
 // Zone returns the zone that requests go to; it may be empty.
 func (b *Bucket) Zone() string { return b.zone }
 
+// Client returns the client that the bucket was opened with.
+func (b *Bucket) Client() *Client { return b.c }
+
 // Create creates the bucket in its zone. At an endpoint that is an IP address or
 // localhost the zone is not sent, and the bucket is made in the server's default zone.
 //
