@@ -43,6 +43,8 @@ func (o *URLOpener) open(ctx context.Context, u *url.URL) (*bucket, error) {
 		return nil, fmt.Errorf("there are keys or a user before the bucket; keys come from the configuration")
 	case u.Host == "":
 		return nil, fmt.Errorf("there is no bucket; want %s://BUCKET", Scheme)
+	case u.Port() != "":
+		return nil, fmt.Errorf("port %q behind the bucket; endpoint= names the service", u.Port())
 	case u.Path != "" && u.Path != "/":
 		return nil, fmt.Errorf("path %q behind the bucket; prefix= stands for one", u.Path)
 	}

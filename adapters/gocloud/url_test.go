@@ -41,6 +41,7 @@ func TestOddURLsAreRefused(t *testing.T) {
 		"ois://":                       "there is no bucket; want ois://BUCKET",
 		"ois:bucket":                   "there is no bucket",
 		"ois://bucket/folder":          `path "/folder" behind the bucket; prefix= stands for one`,
+		"ois://bucket:9000":            `port "9000" behind the bucket; endpoint= names the service`,
 		"ois://id:hush@bucket":         "keys come from the configuration",
 		"ois://bucket?region=jn1a":     `unknown parameter "region"; known are zone and endpoint`,
 		"ois://bucket?zone=a&zone=b":   `parameter "zone" is given 2 times`,

@@ -30,7 +30,8 @@ type writer struct {
 	pipe     *io.PipeWriter // nil before the first Write, and if Upload was called
 	unhook   func() bool    // undoes what happens to pipe when ctx ends
 	uploaded bool           // Upload was called
-	done     chan error     // what became of the upload behind pipe
+	done     chan struct{}  // closed when the upload behind pipe has ended
+	err      error          // of that upload; set before done is closed
 }
 
 // NewTypedWriter implements driver.Bucket. Each writer has a manager of its own: a program that
@@ -80,12 +81,12 @@ func (w *writer) Write(p []byte) (int, error) {
 // start begins the upload. The end of the context ends it, also while it waits for bytes.
 func (w *writer) start() {
 	r, pipe := io.Pipe()
-	w.pipe, w.done = pipe, make(chan error, 1)
-	w.unhook = context.AfterFunc(w.ctx, func() { _ = pipe.CloseWithError(context.Cause(w.ctx)) }) // never fails
+	w.pipe, w.done = pipe, make(chan struct{})
+	w.unhook = context.AfterFunc(w.ctx, func() { _ = pipe.CloseWithError(w.ctx.Err()) }) // never fails
 	go func() {
-		_, err := w.m.Upload(w.ctx, w.key, r, w.opts)
-		_ = r.CloseWithError(err) // never fails; the next Write has err
-		w.done <- err
+		defer close(w.done)
+		_, w.err = w.m.Upload(w.ctx, w.key, r, w.opts)
+		_ = r.CloseWithError(w.err) // never fails; the next Write has the error
 	}()
 }
 
@@ -105,10 +106,11 @@ func (w *writer) Close() error {
 		return w.Upload(nothing{})
 	}
 	w.unhook()
-	if err := context.Cause(w.ctx); err != nil {
+	if err := w.ctx.Err(); err != nil {
 		_ = w.pipe.CloseWithError(err) // never fails
 	} else {
 		_ = w.pipe.Close() // never fails
 	}
-	return <-w.done
+	<-w.done
+	return w.err
 }

@@ -140,6 +140,9 @@ func TestAWriteFailsWhenTheUploadHas(t *testing.T) {
 	if err := w.Close(); gcerrors.Code(err) != gcerrors.NotFound {
 		t.Errorf("Close = %v; want NotFound", err)
 	}
+	if err := w.Close(); gcerrors.Code(err) != gcerrors.NotFound {
+		t.Errorf("the second Close = %v; want NotFound", err)
+	}
 }
 
 type endless struct{}
