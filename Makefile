@@ -59,7 +59,7 @@ demo: build ## walk the quick start through an embedded server
 	bin/ois demo
 
 .PHONY: test
-test: test-go test-cost test-interop test-python ## run all tests
+test: test-go test-cost test-adapters test-interop test-python ## run all tests
 
 .PHONY: check
 check: check-generate check-format check-modules check-tidy check-cross check-python lint ## hold the tree to its rules, change nothing
@@ -88,6 +88,10 @@ test-go: ## Go tests, with invariant checks and the race detector
 .PHONY: test-cost
 test-cost: ## tests that count allocations or try every case, without the race detector
 	go test -count=1 $$(tools/dirs-with '_test.go' 'testing\.(AllocsPerRun|Benchmark)\(|sample\.(OneOf|Share)\(')
+
+.PHONY: test-adapters
+test-adapters: ## the suites of the libraries that adapters are for, against bin/ois
+	@set -e; for m in $(wildcard adapters/*/go.mod); do (cd $$(dirname $$m) && GOWORK=off go test -count=1 $(RACE) ./...); done
 
 .PHONY: test-interop
 test-interop: ## clients written by others, against bin/ois
