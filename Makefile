@@ -1,6 +1,6 @@
 # The front door of the repository. `make` lists what there is.
 #
-# Needs Go and git; everything else is installed on the way. Settings, given
+# Needs Go and git, and Python 3.9 for the Python SDK; everything else is installed on the way. Settings, given
 # as in `make fuzz FUZZTIME=5m`:
 #   FUZZTIME   how long each fuzz target runs                        (30s)
 #   BENCH      which Go benchmarks run, a regular expression         (.)
@@ -55,13 +55,13 @@ demo: build ## walk the quick start through an embedded server
 	bin/ois demo
 
 .PHONY: test
-test: test-go test-cost test-interop ## run all tests
+test: test-go test-cost test-interop test-python ## run all tests
 
 .PHONY: check
-check: check-generate check-format check-modules check-tidy check-cross lint ## hold the tree to its rules, change nothing
+check: check-generate check-format check-modules check-tidy check-cross check-python lint ## hold the tree to its rules, change nothing
 
 .PHONY: generate
-generate: ## write what the contract says: Go, reference
+generate: ## write what the contract says: Go, Python, reference
 	go run ./cmd/oisgen generate $(CONTRACT)
 
 .PHONY: format
@@ -88,6 +88,10 @@ test-cost: ## tests that count allocations or try every case, without the race d
 .PHONY: test-interop
 test-interop: ## clients written by others, against bin/ois
 	@interop/run.sh
+
+.PHONY: test-python
+test-python: build ## the Python SDK, against bin/ois and beside ois-sdk 1.0.0
+	@OIS_PROGRAM=$(CURDIR)/bin/ois sdk/python/run.sh test
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME
@@ -133,6 +137,10 @@ check-tidy: ## no go.mod has too much or too little
 .PHONY: check-cross
 check-cross: ## the product builds for linux, darwin and windows
 	@set -e; for os in linux darwin windows; do echo "  GOOS=$$os go build"; GOOS=$$os CGO_ENABLED=0 go build $(PRODUCT); done
+
+.PHONY: check-python
+check-python: ## the Python SDK builds; mypy and ruff have nothing to say
+	@sdk/python/run.sh check
 
 .PHONY: lint
 lint: tools ## the linters of .golangci.yml, in each module

@@ -202,6 +202,8 @@ func TestLint(t *testing.T) {
 		{"a taken name", "ois.yaml", "next_marker: {type", "next_marker: {x-ois-go: Status, type", "every output has a field Status of its own"},
 		{"a stream without bytes", "ois.yaml", "x-ois-md5: required", "x-ois-stream: response", "PutBucketACL: x-ois-stream: response has no body of bytes"},
 		{"a limit that is no number", "limits.yaml", "value: 1023", "value: many", "limit key_max_bytes: want an integer"},
+		{"an argument that is no input", "object.yaml", "    x-ois-stream: request\n", "    x-ois-py: [body, bdy]\n", `PutObject: x-ois-py: no input is called "bdy"`},
+		{"an argument twice", "object.yaml", "    x-ois-stream: request\n", "    x-ois-py: [body, body]\n", "PutObject: x-ois-py: body stands here twice"},
 		{"another version", "ois.yaml", "openapi: 3.1.0", "openapi: 2.0", `openapi: got "2.0"; want 3.1.0`},
 		{"a broken file", "schemas.yaml", "Owner:\n", "Owner: [\n", "contract/schemas.yaml:"},
 		{"a merge key", "object.yaml", "headers: *headers", "<<: *headers", "merge keys are not allowed"},

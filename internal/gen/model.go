@@ -82,6 +82,7 @@ type Operation struct {
 	Success       []int // statuses of a successful answer, ascending
 
 	Input       []*Field // path, query, header, then body
+	Arguments   []*Field // inputs but for the path, with those of variants, in the order of x-ois-py
 	Output      []*Field // headers, then body
 	RequestBody string   // "", json, stream or form
 	AnswerBody  string   // "", json or stream

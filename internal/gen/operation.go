@@ -36,7 +36,9 @@ func (l *loader) path(p pair) {
 			variant := &Operation{Method: o.Method, Path: p.key, VariantOf: o}
 			o.Variants = append(o.Variants, variant)
 			l.operation(variant, v, item.node)
+			l.arguments(variant, v)
 		}
+		l.arguments(o, m.value)
 	}
 	if !found {
 		l.fail(p.name, "path %s has no operation", p.key)

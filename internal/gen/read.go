@@ -23,7 +23,7 @@ var known = map[string][]string{
 		"externalDocs", "deprecated", "security",
 		"x-ois-auth", "x-ois-anonymous", "x-ois-action", "x-ois-source-auth", "x-ois-source-action",
 		"x-ois-idempotent", "x-ois-page", "x-ois-stream", "x-ois-md5", "x-ois-errors",
-		"x-ois-variants", "x-ois-selector", "x-ois-extension",
+		"x-ois-variants", "x-ois-selector", "x-ois-extension", "x-ois-py",
 	},
 	"parameter": {
 		"$ref", "name", "in", "description", "required", "schema", "example", "examples", "deprecated",

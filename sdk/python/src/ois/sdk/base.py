@@ -1,0 +1,117 @@
+"""What the generated classes stand on: how a request is made and sent."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Dict, Mapping, Optional
+
+import requests
+from requests.exceptions import RequestException
+
+from . import retry
+from .body import Body
+from .operation import Operation
+from .request import Pairs, Request, Time
+from .session import Session
+from .unpack import Unpacker
+
+logger = logging.getLogger("ois-sdk")
+logger.addHandler(logging.NullHandler())
+
+
+class Service:
+    """A service and the session to it.
+
+    Attributes:
+        config: The configuration. What is changed in it counts from the next request on.
+        client: The requests.Session that everything goes through.
+    """
+
+    def __init__(self, config: Any, client: Optional[requests.Session] = None) -> None:
+        self.config = config
+        self.client: requests.Session = client or Session(config.request_timeout())
+
+    def _build(self, operation: Operation, key: str, query: Pairs = (), headers: Pairs = ()) -> Request:
+        return Request(self.config, operation, key=key, zone=self.config.zone, query=query, headers=headers)
+
+    def _send(self, request: Request) -> Unpacker:
+        return send(self.client, self.config, request)
+
+
+class BucketBase:
+    """A bucket of a service."""
+
+    def __init__(self, config: Any, properties: Mapping[str, str], client: requests.Session) -> None:
+        self.config = config
+        self.properties: Dict[str, str] = dict(properties)
+        self.properties["zone"] = (self.properties.get("zone") or config.zone or "").lower()
+        self.client = client
+
+    def _build(
+        self,
+        operation: Operation,
+        key: str,
+        query: Pairs = (),
+        headers: Pairs = (),
+        elements: Pairs = (),
+        metadata: Optional[Mapping[str, str]] = None,
+        body: Optional[Body] = None,
+        file_name: str = "file",
+    ) -> Request:
+        at = self.properties
+        return Request(
+            self.config,
+            operation,
+            at["bucket-name"],
+            at["zone"],
+            key,
+            query,
+            headers,
+            elements,
+            metadata,
+            body,
+            file_name,
+        )
+
+    def _send(self, request: Request) -> Unpacker:
+        return send(self.client, self.config, request)
+
+
+def send(client: requests.Session, config: Any, request: Request) -> Unpacker:
+    """Send a request, again where that helps and does no harm.
+
+    Returns:
+        The last answer, whatever its status.
+
+    Raises:
+        requests.RequestException: There was no answer, or none of the service.
+    """
+    op = request.operation
+    retries = int(config.connection_retries)
+    attempts = 0
+    while True:
+        attempts += 1
+        if attempts > 1:
+            request.rewind()
+        last = attempts > retries
+        response = None
+        try:
+            response = client.send(
+                request.sign(), stream=op.answer == "stream", allow_redirects=op.method in ("GET", "HEAD")
+            )
+            logger.debug("%s %s/%s: %s", op.name, request.bucket, request.key, response.status_code)
+            if last or not retry.after_status(request, response.status_code):
+                return Unpacker(response, op, attempts)
+        except RequestException as error:
+            logger.debug("%s %s/%s: %s", op.name, request.bucket, request.key, type(error).__name__)
+            if last or not retry.after_error(request, error):
+                raise
+        wait = retry.delay(attempts, response)
+        if wait is None and response is not None:
+            return Unpacker(response, op, attempts)
+        if response is not None:
+            response.close()
+        retry.sleep(wait or 0)
+
+
+__all__ = ["BucketBase", "Service", "Time", "send"]

@@ -1,0 +1,36 @@
+"""Work of several threads with a bound on what waits."""
+
+from __future__ import annotations
+
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Callable, Iterable, Iterator, Set, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def each(work: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:
+    """Call work for each item in threads, and yield the results as they come.
+
+    An item is taken only when a thread is free for it, so no more than that many are in memory. After the
+    first error nothing new begins; the error is raised when what was begun has ended.
+    """
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="ois")
+    running: Set[Future[R]] = set()
+    try:
+        for item in items:
+            running.add(pool.submit(work, item))
+            del item
+            if len(running) >= threads:
+                yield from _finished(running)
+        while running:
+            yield from _finished(running)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _finished(running: Set[Future[R]]) -> Iterator[R]:
+    done, _ = wait(running, return_when=FIRST_COMPLETED)
+    running -= done
+    for future in done:
+        yield future.result()

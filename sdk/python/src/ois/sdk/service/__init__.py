@@ -1,0 +1,1 @@
+"""The service, under the names that it had."""

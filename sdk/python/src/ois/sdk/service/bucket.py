@@ -1,0 +1,5 @@
+"""Buckets."""
+
+from ..._generated.bucket import Bucket
+
+__all__ = ["Bucket"]

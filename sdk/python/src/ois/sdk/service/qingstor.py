@@ -1,0 +1,5 @@
+"""The service."""
+
+from ..._generated.service import OIS
+
+__all__ = ["OIS"]

@@ -1,0 +1,476 @@
+"""Files of any size: in parts, by several threads, and on from where it was broken off."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from functools import partial
+from typing import IO, TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Union
+
+from .encryption import encryption_arguments
+from .errors import ChecksumMismatch, ConnectionFailed, Error, NotFound
+from .files import Meter, Progress, Tap
+from .models import ObjectInfo, Written
+from .sdk.body import length, position
+from .sdk.client.upload_client import read_full
+from .sdk.parallel import each
+
+if TYPE_CHECKING:
+    from .bucket import Bucket
+
+MIN_PART = 4 << 20
+MAX_PARTS = 10000
+GROW_EVERY = 1000  # parts of unknown many, after which they double
+
+Path = Union[str, "os.PathLike[str]"]
+Part = Tuple[int, Union[bytes, "_Slice"]]  # its number and what is sent
+
+
+@dataclass
+class UploadOptions:
+    """How to upload."""
+
+    part_size: int = 8 << 20
+    threads: int = 4
+    progress: Optional[Progress] = None
+    content_type: str = ""
+    metadata: Optional[Mapping[str, str]] = None
+    storage_class: Optional[str] = None
+    encryption_key: Optional[bytes] = None
+
+    def __post_init__(self) -> None:
+        if self.part_size < MIN_PART:
+            raise ValueError(f"part_size {self.part_size}: want at least {MIN_PART}")
+        if self.threads < 1:
+            raise ValueError(f"threads {self.threads}: want at least 1")
+
+
+@dataclass
+class DownloadOptions:
+    """How to download."""
+
+    part_size: int = 8 << 20
+    threads: int = 4
+    progress: Optional[Progress] = None
+    version_id: Optional[str] = None
+    encryption_key: Optional[bytes] = None
+
+    def __post_init__(self) -> None:
+        if self.part_size < 1 or self.threads < 1:
+            raise ValueError("part_size and threads must be at least 1")
+
+
+def part_size_for(size: int, wanted: int) -> int:
+    """Return a size of parts with which so many bytes have few enough."""
+    return max(wanted, -(-size // MAX_PARTS))
+
+
+def upload(bucket: Bucket, key: str, file: IO[bytes], options: UploadOptions) -> Written:
+    """Upload from a file object."""
+    start, size = position(file), length(file)
+    if size is not None:
+        options.part_size = part_size_for(size, options.part_size)
+    meter = Meter(options.progress, size)
+    first = read_full(file, options.part_size)
+    if len(first) < options.part_size or size == len(first):
+        return _put(bucket, key, first, options, meter)
+    parts = _memory_parts(first, file, options.part_size, start is None)
+    return _Multipart(bucket, key, options, meter).run(parts)
+
+
+def _put(bucket: Bucket, key: str, data: bytes, options: UploadOptions, meter: Meter) -> Written:
+    written = bucket.put(
+        key,
+        data,
+        content_type=options.content_type,
+        metadata=options.metadata,
+        storage_class=options.storage_class,
+        encryption_key=options.encryption_key,
+    )
+    meter.add(len(data))
+    return written
+
+
+def _memory_parts(first: bytes, file: IO[bytes], size: int, unknown: bool) -> Iterator[Part]:
+    """Yield parts that are held in memory until they are sent."""
+    number, data = 0, first
+    del first
+    while data:
+        yield number, data
+        number += 1
+        if unknown and number % GROW_EVERY == 0:
+            size *= 2
+        del data
+        data = read_full(file, size)
+
+
+class _Multipart:
+    """An upload in parts."""
+
+    def __init__(self, bucket: Bucket, key: str, options: UploadOptions, meter: Meter, upload_id: str = "") -> None:
+        self._bucket, self._key, self._options, self._meter = bucket, key, options, meter
+        self._encryption = encryption_arguments(options.encryption_key)
+        self.upload_id = upload_id or self._begin()
+
+    def _call(self, make: Callable[[], Any]) -> Any:
+        return self._bucket._call(make, self._key)
+
+    def _begin(self) -> str:
+        o = self._options
+        output = self._call(
+            lambda: self._bucket.api.initiate_multipart_upload(
+                self._key,
+                content_type=o.content_type or None,
+                x_qs_meta_data=o.metadata,
+                x_qs_storage_class=o.storage_class,
+                **self._encryption,
+            )
+        )
+        return str(output["upload_id"])
+
+    def run(self, parts: Iterable[Part]) -> Written:
+        """Send the parts and complete the upload, or abort it."""
+        try:
+            return self.complete(self.send(parts))
+        except BaseException:
+            with contextlib.suppress(Exception):  # the first error is the one to tell
+                self.abort()
+            raise
+
+    def send(self, parts: Iterable[Part]) -> Dict[int, str]:
+        """Send parts, and return their MD5 by number."""
+        return dict(each(self._send, parts, self._options.threads))
+
+    def _send(self, part: Part) -> Tuple[int, str]:
+        number, content = part
+        with contextlib.ExitStack() as stack:
+            if isinstance(content, _Slice):
+                file: IO[bytes] = stack.enter_context(open(content.path, "rb"))
+                file.seek(content.start)
+                body = Tap(file, content.start, content.size, self._meter)
+            else:
+                body = Tap(io.BytesIO(content), 0, len(content), self._meter)
+            output = self._call(
+                lambda: self._bucket.api.upload_multipart(
+                    self._key,
+                    part_number=number,
+                    upload_id=self.upload_id,
+                    body=body,  # type: ignore[arg-type]
+                    **self._encryption,
+                )
+            )
+        md5 = body.md5
+        etag = str(output.headers.get("ETag", "")).strip('"')
+        if not self._encryption and len(etag) == 32 and etag.lower() != md5:
+            raise ChecksumMismatch(
+                f"part {number}: the service has {etag} where {md5} was sent", bucket=self._bucket.name, key=self._key
+            )
+        return number, md5
+
+    def complete(self, sums: Mapping[int, str]) -> Written:
+        """Make the object of its parts.
+
+        The ETag is made here, so that an answer that gets lost can be made up for by a look at the object.
+        """
+        numbers = sorted(sums)
+        joined = hashlib.md5(b"".join(bytes.fromhex(sums[n]) for n in numbers)).hexdigest()
+        etag = f'"{joined}-{len(numbers)}"'
+        try:
+            output = self._call(
+                lambda: self._bucket.api.complete_multipart_upload(
+                    self._key,
+                    upload_id=self.upload_id,
+                    etag=etag,
+                    object_parts=[{"part_number": n} for n in numbers],
+                    **self._encryption,
+                )
+            )
+        except (ConnectionFailed, Error) as error:
+            if not 400 <= error.status < 500 and self._is_there(etag):
+                return Written(etag, "", error.request_id)
+            raise
+        return Written.of(output.headers)
+
+    def _is_there(self, etag: str) -> bool:
+        try:
+            return self._bucket.head(self._key).etag == etag
+        except Error:
+            return False
+
+    def abort(self) -> None:
+        """Discard what was sent."""
+        self._call(lambda: self._bucket.api.abort_multipart_upload(self._key, upload_id=self.upload_id))
+
+    def there(self) -> Dict[int, Tuple[int, str]]:
+        """Return size and MD5 of the parts that the service has."""
+        found: Dict[int, Tuple[int, str]] = {}
+        marker: Optional[int] = None
+        while True:
+            page = self._call(
+                partial(
+                    self._bucket.api.list_multipart,
+                    self._key,
+                    upload_id=self.upload_id,
+                    part_number_marker=marker,
+                    limit=1000,
+                )
+            )
+            parts: List[Dict[str, Any]] = page.get("object_parts") or []
+            for part in parts:
+                found[int(part["part_number"])] = (int(part["size"]), str(part["etag"]).strip('"').lower())
+            if not parts:
+                return found
+            marker = int(parts[-1]["part_number"])
+
+
+def upload_file(bucket: Bucket, key: str, path: Path, checkpoint: Optional[Path], options: UploadOptions) -> Written:
+    """Upload a file by its name."""
+    state = os.stat(path)
+    size = state.st_size
+    options.part_size = part_size_for(size, options.part_size)
+    meter = Meter(options.progress, size)
+    if size <= options.part_size:
+        with open(path, "rb") as f:
+            return _put(bucket, key, f.read(), options, meter)
+    if checkpoint is None:
+        return _Multipart(bucket, key, options, meter).run(_slices(path, size, options.part_size).items())
+    note = _Note(checkpoint)
+    facts = {
+        "kind": "upload",
+        "bucket": bucket.name,
+        "key": key,
+        "path": os.path.abspath(path),
+        "size": size,
+        "modified": state.st_mtime_ns,
+    }
+    return _resume_upload(bucket, key, path, note, facts, options, meter)
+
+
+def _resume_upload(
+    bucket: Bucket, key: str, path: Path, note: _Note, facts: Dict[str, Any], options: UploadOptions, meter: Meter
+) -> Written:
+    known = note.read(facts)
+    if known is not None and not _same(known, facts):
+        _Multipart(bucket, key, options, meter, str(known["upload_id"])).abort()
+        known = None
+    multipart: Optional[_Multipart] = None
+    there: Dict[int, Tuple[int, str]] = {}
+    if known is not None:
+        options.part_size = int(known["part_size"])
+        multipart = _Multipart(bucket, key, options, meter, str(known["upload_id"]))
+        try:
+            there = multipart.there()
+        except NotFound:
+            multipart = None  # it was completed or aborted meanwhile
+    if multipart is None:
+        multipart = _Multipart(bucket, key, options, meter)
+        try:
+            note.write({**facts, "part_size": options.part_size, "upload_id": multipart.upload_id})
+        except BaseException:
+            multipart.abort()
+            raise
+    slices = _slices(path, int(facts["size"]), options.part_size)
+    kept: Dict[int, str] = {}
+    for number, (size, md5) in there.items():
+        part = slices.get(number)
+        if part is not None and part.size == size and part.md5() == md5:
+            kept[number] = md5
+            meter.add(size)
+    rest = [(n, part) for n, part in slices.items() if n not in kept]
+    written = multipart.complete({**kept, **multipart.send(rest)})
+    note.remove()
+    return written
+
+
+def download_file(
+    bucket: Bucket, key: str, path: Path, checkpoint: Optional[Path], options: DownloadOptions
+) -> ObjectInfo:
+    """Download an object into a file."""
+    info = bucket.head(key, version_id=options.version_id, encryption_key=options.encryption_key)
+    target = os.path.abspath(path)
+    meter = Meter(options.progress, info.size)
+    if checkpoint is None:
+        part = f"{target}.{os.urandom(6).hex()}.ois-part"
+        try:
+            with open(part, "xb"):
+                pass
+            _Download(bucket, key, info, part, options, meter).run(lambda number: None)
+            _put_in_place(part, target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(part)
+            raise
+        return info
+    note = _Note(checkpoint)
+    part = target + ".ois-part"
+    facts = {
+        "kind": "download",
+        "bucket": bucket.name,
+        "key": key,
+        "path": target,
+        "size": info.size,
+        "etag": info.etag,
+        "version_id": options.version_id,
+    }
+    known = note.read(facts)
+    if known is None or not _same(known, facts) or not os.path.exists(part):
+        known = {**facts, "part_size": options.part_size, "done": []}
+        with open(part, "wb"):
+            pass
+        note.write(known)
+    options.part_size = int(known["part_size"])
+    done: List[int] = known["done"]
+
+    def finish(number: int) -> None:
+        done.append(number)
+        note.write(known)
+
+    _Download(bucket, key, info, part, options, meter, set(done), durable=True).run(finish)
+    _put_in_place(part, target)
+    note.remove()
+    return info
+
+
+class _Download:
+    """A download in parts."""
+
+    def __init__(
+        self,
+        bucket: Bucket,
+        key: str,
+        info: ObjectInfo,
+        path: str,
+        options: DownloadOptions,
+        meter: Meter,
+        done: Iterable[int] = (),
+        durable: bool = False,
+    ) -> None:
+        self._bucket, self._key, self._info, self._path = bucket, key, info, path
+        self._options, self._meter, self._done, self._durable = options, meter, set(done), durable
+
+    def run(self, finish: Callable[[int], None]) -> None:
+        """Get all parts that are not there, and call finish for each."""
+        count = -(-self._info.size // self._options.part_size)
+        for number in self._done:
+            self._meter.add(self._span(number)[1] - self._span(number)[0])
+        os.truncate(self._path, self._info.size)
+        rest = (n for n in range(count) if n not in self._done)
+        for number in each(self._get, rest, self._options.threads):
+            finish(number)
+
+    def _span(self, number: int) -> Tuple[int, int]:
+        start = number * self._options.part_size
+        return start, min(start + self._options.part_size, self._info.size)
+
+    def _get(self, number: int) -> int:
+        start, end = self._span(number)
+        o = self._options
+        with (
+            open(self._path, "r+b") as f,
+            self._bucket.get(
+                self._key,
+                start=start,
+                end=end,
+                version_id=o.version_id,
+                if_match=self._info.etag or None,
+                encryption_key=o.encryption_key,
+            ) as reader,
+        ):
+            f.seek(start)
+            left = end - start
+            for data in reader:
+                f.write(data)
+                left -= len(data)
+                self._meter.add(len(data))
+            if left:
+                raise ConnectionFailed(f"part {number} has another length", bucket=self._bucket.name, key=self._key)
+            if self._durable:
+                f.flush()
+                os.fsync(f.fileno())
+        return number
+
+
+def _put_in_place(part: str, target: str) -> None:
+    """Give a complete file its name."""
+    with open(part, "r+b") as f:
+        os.fsync(f.fileno())
+    os.replace(part, target)
+
+
+@dataclass(frozen=True)
+class _Slice:
+    """A part of a file."""
+
+    path: Path
+    start: int
+    size: int
+
+    def md5(self) -> str:
+        """Return the MD5 of the part, in hexadecimal digits."""
+        with open(self.path, "rb") as f:
+            f.seek(self.start)
+            tap = Tap(f, self.start, self.size, Meter(None, None))
+            while tap.read(1 << 20):
+                pass
+            return tap.md5
+
+
+def _slices(path: Path, size: int, part_size: int) -> Dict[int, _Slice]:
+    """Return the parts of a file by their numbers."""
+    starts = range(0, size, part_size)
+    return {n: _Slice(path, start, min(part_size, size - start)) for n, start in enumerate(starts)}
+
+
+def _same(known: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
+    """Tell whether a note is about what is there now."""
+    return all(known.get(name) == value for name, value in facts.items())
+
+
+class _Note:
+    """A file that says how far something is."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = os.fspath(path)
+
+    def read(self, facts: Mapping[str, Any]) -> Optional[Dict[str, Any]]:
+        """Return what was noted. It is about the same transfer, or an error is raised."""
+        try:
+            with open(self._path, encoding="utf-8") as f:
+                noted = json.load(f)
+        except FileNotFoundError:
+            return None
+        except ValueError:
+            noted = None
+        if not isinstance(noted, dict) or "kind" not in noted:
+            raise ValueError(f"{self._path} is no checkpoint; remove it, or name another file")
+        for name in ("kind", "bucket", "key", "path"):
+            if noted.get(name) != facts[name]:
+                raise ValueError(
+                    f"{self._path} is the checkpoint of another transfer, {name} {noted.get(name)!r}; name another file"
+                )
+        return noted
+
+    def write(self, data: Mapping[str, Any]) -> None:
+        """Note something; whoever reads finds the old or the new note."""
+        folder = os.path.dirname(os.path.abspath(self._path))
+        handle, name = tempfile.mkstemp(dir=folder, prefix=".ois-")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as f:
+                json.dump(data, f)
+                f.flush()
+                os.fsync(f.fileno())
+            os.replace(name, self._path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(name)
+            raise
+
+    def remove(self) -> None:
+        """Forget it."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._path)
