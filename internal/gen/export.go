@@ -108,6 +108,9 @@ func Strict(fsys fs.FS, file string, spec *Spec) (*yaml.Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	if n, ok := root.get("swagger"); ok {
+		return nil, n.problem("only OpenAPI 3.1 can be exported, this is Swagger %s", n.yaml.Value)
+	}
 	if n, ok := root.get("x-ois-error-body"); ok { // operations refer to it
 		if _, err := x.expand(n); err != nil {
 			return nil, err
