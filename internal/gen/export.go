@@ -137,6 +137,8 @@ type exporter struct {
 	docs    documents
 	spec    *Spec
 	schemas map[string]*yaml.Node // by name; nil while it is being built
+	depth   int                   // nodes around the one that is being copied
+	nodes   int                   // copied up to now
 }
 
 // put adds a key with what value makes of its value.
@@ -193,6 +195,13 @@ func (x *exporter) components() *yaml.Node {
 // expand copies a node. References to shared types lead to components; of others, the
 // target takes the place, with what stands beside the reference.
 func (x *exporter) expand(n node) (*yaml.Node, error) {
+	if x.depth++; x.depth > 4*maxDepth {
+		return nil, n.problem("references go round in a circle")
+	}
+	defer func() { x.depth-- }()
+	if x.nodes++; x.nodes > maxNodes {
+		return nil, n.problem("more than %d nodes without references", maxNodes)
+	}
 	t, err := x.docs.follow(n)
 	if err != nil {
 		return nil, err

@@ -1,10 +1,10 @@
 package gen
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -125,15 +125,19 @@ func TestSwaggerThatIsWrong(t *testing.T) {
 	}
 }
 
-// TestReferencesCannotGrowWithoutEnd follows pointers through references that lead through two more each.
+// TestReferencesCannotGrowWithoutEnd follows a reference behind which each other needs the one before it twice.
 func TestReferencesCannotGrowWithoutEnd(t *testing.T) {
 	var b strings.Builder
-	b.WriteString("swagger: \"2.0\"\npaths: {$ref: \"#/x40/p/p\"}\nx0: {p: {p: {}}}\n")
+	b.WriteString("swagger: \"2.0\"\npaths: {$ref: \"#/x-40\"}\nx-0:\n")
 	for i := range 40 {
-		b.WriteString("x" + strconv.Itoa(i+1) + ": {$ref: \"#/x" + strconv.Itoa(i) + "\", p: {$ref: \"#/x" + strconv.Itoa(i) + "/p\"}}\n")
+		fmt.Fprintf(&b, "  k%d: {$ref: \"#/x-%d/j%d\"}\n  j%d: {$ref: \"#/x-0\"}\n", i+1, i, i+1, i+1)
 	}
-	if _, err := Load(fstest.MapFS{"api.yaml": {Data: []byte(b.String())}}, "api.yaml", "api.yaml"); err == nil {
-		t.Fatal("got no error")
+	for i := range 40 {
+		fmt.Fprintf(&b, "x-%d: {$ref: \"#/x-%d/k%d\"}\n", i+1, i, i+1)
+	}
+	_, err := Load(fstest.MapFS{"api.yaml": {Data: []byte(b.String())}}, "api.yaml", "api.yaml")
+	if err == nil || !strings.Contains(err.Error(), "references are followed more than") {
+		t.Fatalf("got %v; want the references counted", err)
 	}
 }
 
