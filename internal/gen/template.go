@@ -236,8 +236,10 @@ var funcs = template.FuncMap{
 	"thirdPerson": thirdPerson, "docType": docType, "typeDoc": typeDoc, "allowed": allowed, "cell": cell,
 	"operationsOf": operationsOf, "operationsWith": operationsWith, "selection": selection,
 	"secretHeaders": secretHeaders, "statusText": http.StatusText,
-	"add":  func(a, b int) int { return a + b },
-	"fail": func(format string, args ...any) (string, error) { return "", fmt.Errorf(format, args...) },
+	"before": func(sep, s string) string { before, _, _ := strings.Cut(s, sep); return before },
+	"after":  func(sep, s string) string { _, after, _ := strings.Cut(s, sep); return after },
+	"add":    func(a, b int) int { return a + b },
+	"fail":   func(format string, args ...any) (string, error) { return "", fmt.Errorf(format, args...) },
 }
 
 // goType returns the Go type of a *Field or *Type; pkg, such as "op.", goes before named types.
