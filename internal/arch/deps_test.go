@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -62,7 +63,7 @@ func (m moduleFile) direct() []string {
 const depsFile = "docs/dependencies.md"
 
 var (
-	depsHeading = regexp.MustCompile("(?m)^## `(.*go\\.mod)`.*\n")
+	depsHeading = regexp.MustCompile("(?m)^## `(.*(?:go\\.mod|pyproject\\.toml))`.*\n")
 	depsLine    = regexp.MustCompile("(?m)^- `([^`]+)`(.*(?:\n  .*)*)")
 )
 
@@ -97,12 +98,19 @@ func TestDependenciesAreExplained(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range names {
-		if name != "go.mod" && !strings.HasSuffix(name, "/go.mod") || inTestdata(name) {
+		var required []string
+		switch base := path.Base(name); {
+		case inTestdata(name):
+			continue
+		case base == "go.mod":
+			required = readModule(t, name).direct()
+		case base == "pyproject.toml":
+			required = pythonDeps(t, name)
+		default:
 			continue
 		}
 		documented, ok := sections[name]
 		delete(sections, name)
-		required := readModule(t, name).direct()
 		if !ok && len(required) > 0 {
 			t.Errorf("%s has no section for `%s`", depsFile, name)
 			continue
@@ -112,6 +120,24 @@ func TestDependenciesAreExplained(t *testing.T) {
 	for name := range sections {
 		t.Errorf("%s has a section for `%s`, which does not exist", depsFile, name)
 	}
+}
+
+// pythonDeps returns the distributions that a Python project requires, without their versions.
+func pythonDeps(t *testing.T, name string) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := regexp.MustCompile(`(?m)^dependencies = \[(.*)\]$`).FindSubmatch(text)
+	if line == nil {
+		t.Fatalf("%s has no line dependencies = [...]", name)
+	}
+	var deps []string
+	for _, m := range regexp.MustCompile(`"([A-Za-z0-9_.-]+)`).FindAllSubmatch(line[1], -1) {
+		deps = append(deps, string(m[1]))
+	}
+	return deps
 }
 
 func compareDeps(t *testing.T, name string, required []string, documented map[string]string) {

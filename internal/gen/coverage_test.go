@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -30,6 +31,7 @@ func ours(t *testing.T) *Spec {
 func TestEveryOperationIsCovered(t *testing.T) {
 	client := reflect.TypeFor[*api.Client]()
 	spec := ours(t)
+	python := pythonMethods(t)
 	if len(spec.Operations) != op.Count {
 		t.Errorf("op has %d operations; want %d", op.Count, len(spec.Operations))
 	}
@@ -45,11 +47,30 @@ func TestEveryOperationIsCovered(t *testing.T) {
 		if _, ok := client.MethodByName(o.Name); !ok {
 			t.Errorf("%s: no method in the Go SDK", o.Name)
 		}
+		if name := o.PyName; !python[name] && !python[strings.Replace(name, "_bucket", "", 1)] {
+			t.Errorf("%s: no method in the Python SDK", o.Name)
+		}
 		page, err := os.ReadFile(filepath.Join("../../docs/api", kebab(o.Name)+".md"))
 		if err != nil || !strings.Contains(string(page), "\n# "+o.Name+"\n") {
 			t.Errorf("%s: no page in docs/api: %v", o.Name, err)
 		}
 	}
+}
+
+// pythonMethods returns the names of the methods that the Python SDK has for operations.
+func pythonMethods(t *testing.T) map[string]bool {
+	t.Helper()
+	names := make(map[string]bool)
+	for _, file := range []string{"bucket.py", "service.py"} {
+		text, err := os.ReadFile(filepath.Join("../../sdk/python/src/ois/_generated", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^    def (\w+)\(`).FindAllSubmatch(text, -1) {
+			names[string(m[1])] = true
+		}
+	}
+	return names
 }
 
 // TestEveryErrorIsCovered holds package fault and docs/api to the error codes.

@@ -46,7 +46,7 @@ build() {
 	environment build "build==1.3.0 setuptools>=77"
 	rm -rf .venv/source .venv/dist
 	mkdir -p .venv/source
-	cp -R pyproject.toml README.md src .venv/source
+	cp -R pyproject.toml setup.cfg README.md src .venv/source
 	cp ../../LICENSE .venv/source
 	.venv/build/bin/python -m build --no-isolation --outdir .venv/dist .venv/source >.venv/build.log 2>&1 || {
 		cat .venv/build.log
@@ -56,7 +56,7 @@ build() {
 
 check() {
 	build
-	environment check "-r requirements-check.txt requests PyYAML"
+	environment check "-r requirements-check.txt PyYAML"
 	.venv/check/bin/ruff check --quiet src tests
 	.venv/check/bin/ruff format --quiet --check src tests || fail "run .venv/check/bin/ruff format src tests"
 	.venv/check/bin/mypy --no-error-summary

@@ -121,7 +121,7 @@ def service(port, host="ois.test", virtual=False, keys=("KEYID", "SECRET")):
     config.protocol, config.host, config.port = "http", host, port
     config.enable_virtual_host_style = virtual
     config.connection_retries = 0
-    config.timeout = 10
+    config.timeout = 5
     return OIS(config)
 
 

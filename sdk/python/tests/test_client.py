@@ -74,8 +74,11 @@ def test_objects_come_back(bucket):
     ],
 )
 def test_every_kind_of_body(bucket, make):
-    bucket.put("x", make())
+    body = make()
+    bucket.put("x", body)
     assert bucket.read("x") == b"12345"
+    if hasattr(body, "close"):
+        body.close()
 
 
 def skipped():

@@ -220,6 +220,18 @@ def test_an_object_that_changed_begins_anew(bucket, file, tmp_path):
     assert target.read_bytes() == b"short"
 
 
+def test_an_object_that_changes_meanwhile_is_not_mixed(bucket, file, tmp_path):
+    bucket.upload_file("x", file)
+
+    def replace(done, total):
+        if done < 5 * MiB:
+            bucket.put("x", b"\0" * (21 * MiB + 5))
+
+    with pytest.raises(ois.PreconditionFailed):
+        bucket.download_file("x", tmp_path / "target", progress=replace, threads=1)
+    assert not (tmp_path / "target").exists()
+
+
 KILLED = """
 import os, signal, sys
 import ois
@@ -271,7 +283,10 @@ def test_upload_client_resumes(bucket, file):
 @pytest.mark.parametrize("kind", [io.BytesIO, Pipe])
 def test_upload_client(bucket, kind, size):
     data = content(size)
-    output = UploadClient(bucket.api, 4 * MiB).upload("x", kind(data), content_type="text/x-a")
+    f = kind(data)
+    if kind is io.BytesIO:
+        f.seek(size)  # as after writing it
+    output = UploadClient(bucket.api, 4 * MiB).upload("x", f, content_type="text/x-a")
     assert output.status_code == 201
     assert bucket.read("x") == data
     assert bucket.head("x").content_type == "text/x-a"

@@ -14,7 +14,7 @@ from . import transfer
 from ._generated.bucket import Bucket as Calls
 from .calls import call
 from .encryption import encryption_arguments
-from .errors import ChecksumMismatch, Error, Unsupported
+from .errors import ChecksumMismatch, Error, NotFound, Unsupported
 from .files import Meter, Progress, Tap
 from .models import ObjectInfo, Prefix, Upload, Version, Written, listed_object, quoted, read_object, timestamp
 from .reader import Reader
@@ -51,10 +51,10 @@ class Bucket:
 
     def exists(self) -> bool:
         """Tell whether the bucket is there and may be read; PermissionDenied is raised if it may not."""
-        output = self.api.head()
-        if output.status_code == 404:
+        try:
+            self._call(self.api.head)
+        except NotFound:
             return False
-        self._call(lambda: output)
         return True
 
     def delete(self) -> None:
@@ -195,8 +195,7 @@ class Bucket:
         if not condition:
             return
         if self._conditional is None:
-            output = self.api.head()
-            words = output.headers.get("X-OIS-Extensions", "").split(",")
+            words = self._call(self.api.head).headers.get("X-OIS-Extensions", "").split(",")
             self._conditional = any(w.strip().lower() == "conditional-write" for w in words)
         if not self._conditional:
             raise Unsupported("the service does not announce conditional-write, so nothing was sent", bucket=self.name)

@@ -32,11 +32,12 @@ class Reader(io.RawIOBase):
 
     def __init__(self, bucket: str, key: str, open_at: Open, offset: int, retries: int) -> None:
         super().__init__()
+        self._answer: Optional[Unpacker] = None  # what follows may fail
         self._bucket, self._key = bucket, key
         self._open = open_at
         self._retries = retries
         self._failures = 0
-        self._answer: Optional[Unpacker] = call(lambda: open_at(offset, ""), bucket, key)
+        self._answer = call(lambda: open_at(offset, ""), bucket, key)
         self.info: ObjectInfo = read_object(key, self._answer.headers)
         self._at, self._end = _bounds(self._answer, offset)
 

@@ -97,7 +97,10 @@ def send(client: requests.Session, config: Any, request: Request) -> Unpacker:
         response = None
         try:
             response = client.send(
-                request.sign(), stream=op.answer == "stream", allow_redirects=op.method in ("GET", "HEAD")
+                request.sign(),
+                stream=op.answer == "stream",
+                allow_redirects=op.method in ("GET", "HEAD"),
+                timeout=config.request_timeout(),
             )
             logger.debug("%s %s/%s: %s", op.name, request.bucket, request.key, response.status_code)
             if last or not retry.after_status(request, response.status_code):

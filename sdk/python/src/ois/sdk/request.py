@@ -155,7 +155,7 @@ class Request:
         if self._start is not None:
             cast(Any, self.req.data).seek(self._start)
         if self._dated:
-            self.req.headers["Date"] = _now()
+            cast(Any, self.req).headers["Date"] = _now()
 
     def sign(self) -> PreparedRequest:
         """Return the request with its signature in the header, or without one if there are no keys."""
@@ -173,7 +173,7 @@ class Request:
         Args:
             expires: When the link runs out, in seconds since 1970.
         """
-        self.req.headers.pop("Content-Type", None)  # whoever follows the link would have to send it
+        cast(Any, self.req).headers.pop("Content-Type", None)  # whoever follows the link would have to send it
         prepared = self._prepare()
         if self.config.access_key_id:
             until = str(int(expires))
@@ -197,15 +197,15 @@ class Request:
 
     def _prepare(self) -> PreparedRequest:
         """Return the request as it goes out. The URL stays byte for byte what it is."""
-        req = self.req
+        req: Any = self.req
         if req.params or req.json or req.files or req.auth or req.cookies:
-            return req.prepare()
+            return cast(PreparedRequest, req.prepare())
         prepared = PreparedRequest()
         prepared.method = str(req.method)
         prepared.url = req.url
         prepared.hooks = req.hooks
-        prepared._cookies = RequestsCookieJar()  # type: ignore[attr-defined]
-        prepared.headers = CaseInsensitiveDict(cast(Any, req.headers))
+        prepared._cookies = RequestsCookieJar()
+        prepared.headers = CaseInsensitiveDict(req.headers)
         _attach(prepared, req.data)
         return prepared
 

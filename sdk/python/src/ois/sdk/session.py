@@ -40,10 +40,8 @@ class Session(requests.Session):
 
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
         """Take off a redirected request what is for the service alone."""
-        super().rebuild_auth(prepared_request, response)  # type: ignore[no-untyped-call]
-        if self.should_strip_auth(  # type: ignore[no-untyped-call]
-            str(response.request.url), str(prepared_request.url)
-        ):
+        super().rebuild_auth(prepared_request, response)
+        if self.should_strip_auth(str(response.request.url), str(prepared_request.url)):
             for name in list(prepared_request.headers):
                 if name.lower() == "authorization" or name.lower().startswith("x-qs-"):
                     del prepared_request.headers[name]

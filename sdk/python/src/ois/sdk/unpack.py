@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any, Dict, Iterator, Optional, Type
+from typing import Any, Dict, Iterator, Optional, Type, cast
 
 import requests
 from requests.exceptions import ContentDecodingError
@@ -80,7 +80,7 @@ class Unpacker(Dict[str, Any]):
 
     def iter_content(self, chunk_size: int = PART_SIZE, decode_unicode: bool = False) -> Iterator[Any]:
         """Return an iterator over the body in pieces of that size."""
-        return self.res.iter_content(chunk_size, decode_unicode)
+        return cast(Iterator[Any], cast(Any, self.res).iter_content(chunk_size, decode_unicode))
 
     def close(self) -> None:
         """Give up what is left of the body, and with it the connection."""
