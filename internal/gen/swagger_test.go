@@ -170,3 +170,68 @@ func FuzzSwagger(f *testing.F) {
 		}
 	})
 }
+
+// TestCollection reads how lists are written in both forms.
+func TestCollection(t *testing.T) {
+	tests := []struct{ document, want string }{
+		{"swagger|in: query, type: array, items: {type: string}", "csv"},
+		{"swagger|in: query, type: array, items: {type: string}, collectionFormat: multi", "multi"},
+		{"swagger|in: header, type: array, items: {type: string}, collectionFormat: tsv", "tsv"},
+		{"swagger|in: query, type: string", ""},
+		{"openapi|in: query, schema: {type: array, items: {type: string}}", "multi"},
+		{"openapi|in: query, explode: false, schema: {type: array, items: {type: string}}", "csv"},
+		{"openapi|in: query, style: pipeDelimited, schema: {type: array, items: {type: string}}", "pipes"},
+		{"openapi|in: query, style: spaceDelimited, schema: {type: array, items: {type: string}}", "ssv"},
+		{"openapi|in: header, schema: {type: array, items: {type: string}}", "csv"},
+		{"openapi|in: query, schema: {type: string}", ""},
+	}
+	for _, tt := range tests {
+		form, parameter, _ := strings.Cut(tt.document, "|")
+		data := map[string]string{"swagger": `swagger: "2.0"`, "openapi": "openapi: 3.1.0"}[form] + `
+paths:
+  /:
+    get:
+      operationId: Get
+      summary: Get
+      description: Gets.
+      x-ois-auth: user
+      x-ois-idempotent: true
+      parameters: [{name: list, description: List., ` + parameter + `}]
+      responses: {"204": {description: Done.}}
+`
+		spec, err := Load(fstest.MapFS{"api.yaml": {Data: []byte(data)}}, "api.yaml", "api.yaml")
+		if err != nil {
+			t.Errorf("%s: %v", tt.document, err)
+			continue
+		}
+		if got := spec.Operations[0].Input[0].Collection; got != tt.want {
+			t.Errorf("%s: got %q; want %q", tt.document, got, tt.want)
+		}
+	}
+}
+
+// TestServers puts together where a service is.
+func TestServers(t *testing.T) {
+	tests := []struct{ document, want string }{
+		{"host: a.example\nbasePath: /v1\nschemes: [https, http]", "https://a.example/v1 http://a.example/v1"},
+		{"host: a.example\nbasePath: /", "https://a.example"},
+		{"basePath: /v1/", "/v1"},
+		{"", ""},
+	}
+	for _, tt := range tests {
+		data := "swagger: \"2.0\"\npaths: {}\n" + tt.document
+		spec, err := Load(fstest.MapFS{"api.yaml": {Data: []byte(data)}}, "api.yaml", "api.yaml")
+		if err != nil || strings.Join(spec.Servers, " ") != tt.want {
+			t.Errorf("%s: got %+v, %v; want %s", tt.document, spec, err, tt.want)
+		}
+	}
+}
+
+// TestFilesAreBounded refuses a file that is too large before it is parsed.
+func TestFilesAreBounded(t *testing.T) {
+	data := make([]byte, maxFile+1)
+	_, err := Load(fstest.MapFS{"api.yaml": {Data: data}}, "api.yaml", "api.yaml")
+	if err == nil || !strings.Contains(err.Error(), "api.yaml: larger than 16 MiB") {
+		t.Errorf("got %v; want it too large", err)
+	}
+}
