@@ -66,7 +66,7 @@ check: check-generate check-format check-modules check-tidy check-cross check-py
 
 .PHONY: generate
 generate: ## write what the contract says: Go, Python, reference
-	go run ./cmd/oisgen generate $(CONTRACT)
+	go run ./cmd/oisgen generate $(CONTRACT) --prune
 
 .PHONY: format
 format: tools ## format the Go files

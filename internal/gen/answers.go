@@ -21,6 +21,7 @@ func (l *loader) responses(o *Operation, n node) {
 		}
 		status, err := strconv.Atoi(p.key)
 		if p.key == "default" {
+			l.errorBodyFrom(t.node, o)
 			continue // the error answer, the same everywhere
 		}
 		if err != nil || status < 200 || status > 599 {
@@ -55,7 +56,7 @@ func boolInt(b bool) int {
 // response reads headers and body of one answer. An error answer has the same body everywhere,
 // which is not part of any output.
 func (l *loader) response(o *Operation, r *Response, n node) {
-	headers, _ := n.get("headers")
+	headers := l.child(n, "headers")
 	for _, p := range headers.pairs() {
 		t, ok := l.follow(p.value)
 		if !ok || !l.checkKeys(t.node, "header") {
@@ -67,9 +68,10 @@ func (l *loader) response(o *Operation, r *Response, n node) {
 		}
 	}
 	if r.Status >= 400 {
+		l.errorBodyFrom(n, o)
 		return
 	}
-	kind, schema, ok := l.content(n, o.Name+": response")
+	kind, schema, ok := l.body(n, o.Name+": response")
 	if !ok {
 		return
 	}

@@ -1,13 +1,16 @@
 package gen
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/oisproject/ois/sdk/go/signature"
 )
@@ -22,65 +25,132 @@ func page(t *testing.T, name string) string {
 	return string(data)
 }
 
-// namedBlocks returns the code blocks of a page whose paragraph names a file of folder, by
-// the name in it.
-func namedBlocks(text, folder string) map[string]string {
-	blocks := make(map[string]string)
-	mention := regexp.MustCompile("`" + regexp.QuoteMeta(folder) + "/([a-z.]+)`")
-	for i, part := range strings.Split("\n"+text, "\n```") {
-		if i%2 == 0 {
-			text = part // between two blocks
-			continue
-		}
-		_, block, _ := strings.Cut(part, "\n") // without the language
-		paragraph := strings.TrimSpace(text)
-		paragraph = paragraph[strings.LastIndex(paragraph, "\n\n")+1:]
-		if m := mention.FindStringSubmatch(paragraph); m != nil {
-			blocks[m[1]] = block + "\n"
-		}
+// section returns what stands on a page below a heading.
+func section(t *testing.T, text, heading string) string {
+	t.Helper()
+	_, text, ok := strings.Cut(text, "\n"+heading+"\n")
+	if !ok {
+		t.Fatalf("the page has no %q", heading)
 	}
-	return blocks
+	if i := strings.Index(text, "\n#"); i >= 0 {
+		text = text[:i]
+	}
+	return text
 }
 
-// TestWalkThroughWorksAsPrinted types docs/generator.md in.
-func TestWalkThroughWorksAsPrinted(t *testing.T) {
+// names finds what a table of a page has in its first column.
+func names(text string) map[string]bool {
+	found := make(map[string]bool)
+	for line := range strings.Lines(text) {
+		cells := strings.Split(line, "|")
+		if len(cells) < 3 {
+			continue
+		}
+		for _, m := range regexp.MustCompile("`\\.?([A-Za-z0-9]+)[^`]*`").FindAllStringSubmatch(cells[1], -1) {
+			found[m[1]] = true
+		}
+	}
+	return found
+}
+
+// TestModelIsDocumented holds docs/generator.md to what templates can use, both ways.
+func TestModelIsDocumented(t *testing.T) {
 	text := page(t, "generator.md")
-	blocks := namedBlocks(text, "rust")
-	if len(blocks) != 5 || blocks[manifestName] == "" {
-		t.Fatalf("the page has the files %q; want a manifest and four templates", blocks)
+	for heading, model := range map[string]reflect.Type{
+		"## The data": reflect.TypeFor[Data](), "### Spec": reflect.TypeFor[*Spec](), "### Tag": reflect.TypeFor[*Tag](),
+		"### Limit": reflect.TypeFor[*Limit](), "### Operation": reflect.TypeFor[*Operation](), "### Field": reflect.TypeFor[*Field](),
+		"### Type": reflect.TypeFor[*Type](), "### Response": reflect.TypeFor[*Response](),
+		"### ErrorCode": reflect.TypeFor[*ErrorCode](), "### Page": reflect.TypeFor[*Page](),
+	} {
+		same(t, heading, names(section(t, text, heading)), members(model))
 	}
-	dir := t.TempDir()
-	for name, block := range blocks {
-		if err := writeFile(filepath.Join(dir, "rust", name), []byte(block)); err != nil {
-			t.Fatal(err)
+	known := make(map[string]bool)
+	for name := range funcs {
+		known[name] = true
+	}
+	for name := range (wording{}).funcs() {
+		known[name] = true
+	}
+	same(t, "## Helper functions", names(section(t, text, "## Helper functions")), known)
+}
+
+// TestEveryModelTypeHasASection finds the types that templates can reach.
+func TestEveryModelTypeHasASection(t *testing.T) {
+	text := page(t, "generator.md")
+	seen := make(map[reflect.Type]bool)
+	var visit func(model reflect.Type)
+	visit = func(model reflect.Type) {
+		switch model.Kind() {
+		case reflect.Pointer, reflect.Slice, reflect.Map:
+			visit(model.Elem())
+		case reflect.Struct:
+			if seen[model] {
+				return
+			}
+			seen[model] = true
+			if model != reflect.TypeFor[Data]() {
+				section(t, text, "### "+model.Name())
+			}
+			for f := range model.Fields() {
+				if f.IsExported() {
+					visit(f.Type)
+				}
+			}
 		}
 	}
-	const command = "oisgen generate --spec contract/ois.yaml --templates rust --out rust-client\n"
-	if !strings.Contains(text, "\n"+command) {
-		t.Fatalf("the page does not say %s", command)
+	visit(reflect.TypeFor[Data]())
+	if len(seen) != 10 {
+		t.Errorf("found %d types; want ten", len(seen))
 	}
-	out := filepath.Join(dir, "rust-client")
-	args := []string{"generate", "--spec", "../../contract/ois.yaml", "--templates", filepath.Join(dir, "rust"), "--out", out}
-	if status, _, stderr := run(args...); status != 0 {
-		t.Fatalf("got %d, %s", status, stderr)
+}
+
+// members returns the exported fields and methods of a type.
+func members(model reflect.Type) map[string]bool {
+	list := make(map[string]bool)
+	for m := range model.Methods() {
+		list[m.Name] = true
 	}
-	if status, stdout, _ := run(append(args, "--check")...); status != 0 || stdout != "" {
-		t.Errorf("check: got %d, %q; want nothing to do", status, stdout)
+	if model.Kind() == reflect.Pointer {
+		model = model.Elem()
 	}
-	want := []string{"src/lib.rs", "src/multipart/mod.rs"}
-	spec := ours(t)
-	for _, o := range spec.Operations {
-		want = append(want, "src/"+o.Tag+"/"+o.PyName+".rs")
-	}
-	for _, typ := range spec.Types {
-		want = append(want, "src/types/"+snake(typ.Name)+".rs")
-	}
-	for _, name := range want {
-		data, err := os.ReadFile(filepath.Join(out, filepath.FromSlash(name)))
-		if err != nil || strings.Contains(string(data), "<no value>") || strings.Count(string(data), "{") != strings.Count(string(data), "}") {
-			t.Errorf("%s: %v\n%s", name, err, data)
+	for f := range model.Fields() {
+		if f.IsExported() {
+			list[f.Name] = true
 		}
 	}
+	return list
+}
+
+// same compares what a section has with what there is.
+func same(t *testing.T, heading string, got, want map[string]bool) {
+	t.Helper()
+	for name := range want {
+		if !got[name] {
+			t.Errorf("docs/generator.md, %s: %s is missing", heading, name)
+		}
+	}
+	for name := range got {
+		if !want[name] {
+			t.Errorf("docs/generator.md, %s: there is no %s", heading, name)
+		}
+	}
+}
+
+// TestManifestIsDocumented gives a manifest every key that the page has.
+func TestManifestIsDocumented(t *testing.T) {
+	keys := names(section(t, page(t, "generator.md"), "## The manifest"))
+	_, err := ReadFolder(fstest.MapFS{manifestName: {Data: []byte("colour: red\n")}}, "x")
+	_, list, ok := strings.Cut(fmt.Sprint(err), "known are ")
+	_, err = ReadFolder(fstest.MapFS{manifestName: {Data: []byte("outputs: [{colour: red}]\n")}}, "x")
+	_, inner, ok2 := strings.Cut(fmt.Sprint(err), "known are ")
+	if !ok || !ok2 {
+		t.Fatal(err)
+	}
+	known := make(map[string]bool)
+	for name := range strings.SplitSeq(list+", "+inner, ", ") {
+		known[name] = true
+	}
+	same(t, "## The manifest", keys, known)
 }
 
 // TestSigningPageIsRight signs what docs/api/signing.md gives as its example.

@@ -108,6 +108,9 @@ func Strict(fsys fs.FS, file string, spec *Spec) (*yaml.Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	if n, ok := root.get("swagger"); ok {
+		return nil, n.problem("only OpenAPI 3.1 can be exported, this is Swagger %s", n.yaml.Value)
+	}
 	if n, ok := root.get("x-ois-error-body"); ok { // operations refer to it
 		if _, err := x.expand(n); err != nil {
 			return nil, err
@@ -134,6 +137,8 @@ type exporter struct {
 	docs    documents
 	spec    *Spec
 	schemas map[string]*yaml.Node // by name; nil while it is being built
+	depth   int                   // nodes around the one that is being copied
+	nodes   int                   // copied up to now
 }
 
 // put adds a key with what value makes of its value.
@@ -190,6 +195,13 @@ func (x *exporter) components() *yaml.Node {
 // expand copies a node. References to shared types lead to components; of others, the
 // target takes the place, with what stands beside the reference.
 func (x *exporter) expand(n node) (*yaml.Node, error) {
+	if x.depth++; x.depth > 4*maxDepth {
+		return nil, n.problem("references go round in a circle")
+	}
+	defer func() { x.depth-- }()
+	if x.nodes++; x.nodes > maxNodes {
+		return nil, n.problem("more than %d nodes without references", maxNodes)
+	}
 	t, err := x.docs.follow(n)
 	if err != nil {
 		return nil, err

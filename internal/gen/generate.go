@@ -26,10 +26,10 @@ func (f *Folder) Render(spec *Spec) ([]File, error) {
 		for _, d := range f.each(o, spec) {
 			file, err := f.file(o, d)
 			if err != nil {
-				return nil, fmt.Errorf("templates %s: %w", f.Name, err)
+				return nil, err
 			}
 			if slices.ContainsFunc(files, func(other File) bool { return other.Name == file.Name }) {
-				return nil, fmt.Errorf("templates %s: %s is generated twice", f.Name, file.Name)
+				return nil, o.at.problem("%s is generated twice; file must differ for each %s", file.Name, o.Each)
 			}
 			files = append(files, file)
 		}
@@ -69,7 +69,7 @@ func (f *Folder) file(o Output, d Data) (File, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s\n\n", strings.TrimSpace(f.Comment[0]+" "+headerMark+d.Spec.Source+"; DO NOT EDIT. "+f.Comment[1]))
 	if err := f.templates.ExecuteTemplate(&b, o.Template, d); err != nil {
-		return File{}, fmt.Errorf("%s: %w", name, err)
+		return File{}, f.located(fmt.Errorf("%w, for %s", err, name))
 	}
 	data := append(bytes.TrimRight(b.Bytes(), "\n"), '\n')
 	if path.Ext(name) != ".go" {
@@ -77,7 +77,7 @@ func (f *Folder) file(o Output, d Data) (File, error) {
 	}
 	source, err := format.Source(data)
 	if err != nil {
-		return File{}, fmt.Errorf("%s: %w in\n%s", name, err, numbered(data))
+		return File{}, o.at.problem("%s is not Go: %v in\n%s", name, err, numbered(data))
 	}
 	return File{name, source}, nil
 }
@@ -88,17 +88,17 @@ func (f *Folder) fileName(o Output, d Data) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	t, err := clone.New("file name").Parse(o.File)
+	t, err := clone.New("file").Parse(o.File)
 	if err != nil {
 		return "", err
 	}
 	var b strings.Builder
 	if err := t.Execute(&b, d); err != nil {
-		return "", err
+		return "", o.at.problem("file: %s", unplaced(err))
 	}
 	name := path.Clean(b.String())
 	if !fs.ValidPath(name) || name == "." {
-		return "", fmt.Errorf("file %q: want a path below the output folder", b.String())
+		return "", o.at.problem("file %q: want a path below the output folder", b.String())
 	}
 	return name, nil
 }

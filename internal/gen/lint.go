@@ -32,6 +32,9 @@ func (l *loader) prose(n node, key string) string {
 	if !ok {
 		return ""
 	}
+	if l.swagger {
+		return plainText(l.text(n, key))
+	}
 	s := strings.TrimSpace(l.text(n, key))
 	if s == "" {
 		l.fail(v, "%s is empty", key)
@@ -69,7 +72,7 @@ func htmlIn(line string) string {
 // described is prose that must not be missing.
 func (l *loader) described(n node, what string) string {
 	s := l.prose(n, "description")
-	if s == "" {
+	if s == "" && !l.swagger {
 		l.fail(n, "%s has no description", what)
 	}
 	return s

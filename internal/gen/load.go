@@ -3,7 +3,6 @@ package gen
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path"
 	"slices"
@@ -20,8 +19,8 @@ func Load(fsys fs.FS, file, source string) (*Spec, error) {
 		docs:  documents{fsys: fsys, read: make(map[string]node), broken: make(map[string]error)},
 		types: make(map[string]*Type),
 		busy:  make(map[string]bool),
-		codes: make(map[string]*ErrorCode),
-		spec:  &Spec{Source: source},
+		codes: make(map[string]*ErrorCode), checked: make(map[*yaml.Node]bool),
+		spec: &Spec{Source: source},
 	}
 	root, err := l.docs.open(path.Clean(file))
 	if err == nil {
@@ -52,6 +51,8 @@ type loader struct {
 	busy     map[string]bool  // types that are being built
 	codes    map[string]*ErrorCode
 	problems []*Problem
+	checked  map[*yaml.Node]bool // whose keys were checked, in Swagger 2.0
+	swagger  bool                // the root document is Swagger 2.0
 }
 
 // fail notes a problem at n.
@@ -87,13 +88,26 @@ func (l *loader) follow(n node) (target, bool) {
 	return t, true
 }
 
+// child returns what a key holds or refers to; nothing if it is absent.
+func (l *loader) child(n node, key string) node {
+	v, ok := n.get(key)
+	if !ok {
+		return node{}
+	}
+	t, _ := l.follow(v)
+	return t.node
+}
+
 // root reads the document that names all others.
 func (l *loader) root(n node) {
+	if l.swagger = l.isSwagger(n); l.swagger {
+		l.docs.home = n.file
+	}
 	if !l.checkKeys(n, "document") {
 		return
 	}
-	if v := l.text(n, "openapi"); !strings.HasPrefix(v, "3.1") {
-		l.fail(n, "openapi: got %q; want 3.1.0", v)
+	if v := l.text(n, "openapi"); !l.swagger && !strings.HasPrefix(v, "3.1") {
+		l.fail(n, "openapi: got %q; want 3.1.0, or swagger: \"2.0\"", v)
 	}
 	if info, ok := n.get("info"); ok && l.checkKeys(info, "info") {
 		l.spec.Title = l.text(info, "title")
@@ -101,6 +115,7 @@ func (l *loader) root(n node) {
 		l.spec.Description = l.prose(info, "description")
 	}
 	l.spec.SignedParameters = l.list(n, "x-ois-signed-parameters")
+	l.servers(n)
 	l.limits(n)
 	l.errors(n)
 	l.tags(n)
@@ -110,6 +125,9 @@ func (l *loader) root(n node) {
 	if !ok || !paths.is(yaml.MappingNode) {
 		l.fail(n, "paths: want a mapping of paths to their operations")
 		return
+	}
+	if t, ok := l.follow(paths); ok {
+		paths = t.node
 	}
 	for _, p := range paths.pairs() {
 		l.path(p)
@@ -151,18 +169,18 @@ func (l *loader) tag(name string) *Tag {
 // checkNames notes operations and types that share a name.
 func (l *loader) checkNames() {
 	taken := make(map[string]string)
-	claim := func(name, what string) {
+	claim := func(at node, name, what string) {
 		if other, ok := taken[name]; ok {
-			l.problems = append(l.problems, &Problem{path.Base(l.spec.Source), 1, fmt.Sprintf("%s and %s are both called %s", other, what, name)})
+			l.fail(at, "%s and %s are both called %s", other, what, name)
 		}
 		taken[name] = what
 	}
 	for _, o := range l.spec.Operations {
-		claim(o.Name, "operation "+o.Name)
-		claim(o.Name+"Input", "input of operation "+o.Name)
-		claim(o.Name+"Output", "output of operation "+o.Name)
+		claim(o.at, o.Name, "operation "+o.Name)
+		claim(o.at, o.Name+"Input", "input of operation "+o.Name)
+		claim(o.at, o.Name+"Output", "output of operation "+o.Name)
 	}
 	for _, t := range l.spec.Types {
-		claim(t.Name, "type "+t.Name)
+		claim(t.at, t.Name, "type "+t.Name)
 	}
 }

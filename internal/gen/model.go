@@ -1,5 +1,5 @@
 // Package gen turns the contract into code and documents: it loads an OpenAPI
-// 3.1 document with x-ois-* extensions, checks it, and renders folders of
+// 3.1 document with x-ois-* extensions, or Swagger 2.0, checks it, and renders folders of
 // templates with it. It knows no language and no operation; what it writes is decided
 // by the templates.
 //
@@ -17,6 +17,7 @@ type Spec struct {
 	Source           string // path of the root document, as headers of generated files name it
 	Title            string
 	Version          string
+	Servers          []string // addresses that the paths go behind
 	Description      string
 	SignedParameters []string       // query parameters that are part of the string to sign
 	Limits           []*Limit       // in the order of the contract
@@ -89,6 +90,8 @@ type Operation struct {
 	NeedsBody   bool     // the request body is required
 	MaxBody     *int64   // bytes of the request body
 	Responses   []*Response
+
+	at node // for messages
 }
 
 // A Response is what one status means.
@@ -138,6 +141,7 @@ type Field struct {
 	MaxLength        *int64 // characters
 	MaxBytes         *int64
 	Pattern          string
+	Collection       string // of a List in a parameter or header: csv, ssv, tsv, pipes or multi
 }
 
 // The kinds of Type.
@@ -166,6 +170,8 @@ type Type struct {
 	OneOrMany   bool     // a List that may be sent as its only element
 	InInput     bool     // an Object that some request carries
 	InOutput    bool     // an Object that some answer carries
+
+	at node // of an Object, for messages
 }
 
 // Pointer reports whether a language with plain values needs a reference to

@@ -1,8 +1,11 @@
 package gen
 
 import (
+	"slices"
 	"strings"
+	"text/template"
 	"unicode"
+	"unicode/utf8"
 )
 
 // initialisms are words that Go names spell in their own way.
@@ -85,6 +88,59 @@ func snake(name string) string { return strings.Join(words(name), "_") }
 
 // kebab is the name in lower case with hyphens.
 func kebab(name string) string { return strings.Join(words(name), "-") }
+
+// A wording is how a template folder spells names.
+type wording struct {
+	abbreviations map[string]string // lower-case word to how pascal and camel spell it
+	reserved      []string          // words that cannot be names
+	escape        string            // what such a word becomes, with * for it
+}
+
+// funcs are the helper functions that depend on the manifest.
+func (w wording) funcs() template.FuncMap {
+	return template.FuncMap{"pascal": w.pascal, "camel": w.camel, "escape": w.escaped}
+}
+
+// pascal is the name in words with a capital each, abbreviations as the manifest says.
+func (w wording) pascal(name string) string {
+	var b strings.Builder
+	for _, word := range words(name) {
+		b.WriteString(w.capital(word))
+	}
+	return b.String()
+}
+
+// camel is pascal with the first word in lower case.
+func (w wording) camel(name string) string {
+	var b strings.Builder
+	for i, word := range words(name) {
+		if i > 0 {
+			word = w.capital(word)
+		}
+		b.WriteString(word)
+	}
+	return b.String()
+}
+
+// capital spells one word.
+func (w wording) capital(word string) string {
+	if s, ok := w.abbreviations[word]; ok {
+		return s
+	}
+	r, n := utf8.DecodeRuneInString(word)
+	return string(unicode.ToUpper(r)) + word[n:]
+}
+
+// escaped is the name unless the language reserves it.
+func (w wording) escaped(name string) string {
+	if slices.Contains(w.reserved, name) {
+		return strings.Replace(w.escape, "*", name, 1)
+	}
+	return name
+}
+
+// screaming is the name in upper case with underscores.
+func screaming(name string) string { return strings.ToUpper(snake(name)) }
 
 // title spells one word as Go names do.
 func title(word string) string {

@@ -1,8 +1,12 @@
 package gen
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net/url"
 	"path"
 	"regexp"
 	"strconv"
@@ -104,7 +108,7 @@ func (n node) find(pointer string) (node, bool) {
 		return node{}, false
 	}
 	for token := range strings.SplitSeq(rest, "/") {
-		token = strings.ReplaceAll(strings.ReplaceAll(token, "~1", "/"), "~0", "~")
+		token = unescape(token)
 		if items := n.items(); items != nil {
 			i, err := strconv.Atoi(token)
 			if err != nil || i < 0 || i >= len(items) {
@@ -120,11 +124,19 @@ func (n node) find(pointer string) (node, bool) {
 	return n, true
 }
 
+// unescape returns what a part of a JSON pointer stands for.
+func unescape(token string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(token, "~1", "/"), "~0", "~")
+}
+
 // documents reads the files of a contract, each once.
 type documents struct {
 	fsys   fs.FS
 	read   map[string]node
 	broken map[string]error // files that are not YAML as we want it
+	home   string           // file that pointers mean which their own file does not have; "" for none
+	steps  int              // references followed up to now
+	depth  int              // references that are being followed in order to follow others
 }
 
 // open returns the root node of a file.
@@ -135,9 +147,12 @@ func (d *documents) open(file string) (node, error) {
 	if err := d.broken[file]; err != nil {
 		return node{}, err
 	}
-	data, err := fs.ReadFile(d.fsys, file)
+	data, err := readBounded(d.fsys, file)
 	if err != nil {
 		return node{}, err
+	}
+	if path.Ext(file) == ".json" {
+		data = yamlOf(data)
 	}
 	n, err := parse(file, data)
 	if err != nil {
@@ -146,6 +161,23 @@ func (d *documents) open(file string) (node, error) {
 	}
 	d.read[file] = n
 	return n, nil
+}
+
+// maxFile bounds a file of a contract or a template folder.
+const maxFile = 16 << 20
+
+// readBounded reads a file that is not too large.
+func readBounded(fsys fs.FS, file string) ([]byte, error) {
+	f, err := fsys.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(data) > maxFile {
+		err = fmt.Errorf("%s: larger than %d MiB", file, maxFile>>20)
+	}
+	return data, err
 }
 
 // yamlLine finds the line in an error of the YAML package.
@@ -237,8 +269,18 @@ func (d *documents) follow(n node) (target, error) {
 	return target{}, n.problem("references go round in a circle")
 }
 
+// maxSteps bounds the references that are followed, those behind other references counted each time.
+const maxSteps = 1 << 16
+
 // step resolves one reference.
 func (d *documents) step(ref node) (target, error) {
+	if d.steps++; d.steps > maxSteps {
+		return target{}, ref.problem("$ref %q: references are followed more than %d times", ref.yaml.Value, maxSteps)
+	}
+	if d.depth++; d.depth > maxDepth {
+		return target{}, ref.problem("$ref %q: references go round in a circle", ref.yaml.Value)
+	}
+	defer func() { d.depth-- }()
 	file, pointer, _ := strings.Cut(ref.yaml.Value, "#")
 	if strings.Contains(file, ":") || path.IsAbs(file) {
 		return target{}, ref.problem("$ref %q: want a relative file and a pointer, such as schemas.yaml#/Object", ref.yaml.Value)
@@ -255,10 +297,66 @@ func (d *documents) step(ref node) (target, error) {
 	if err != nil {
 		return target{}, ref.problem("$ref %q: %v", ref.yaml.Value, err)
 	}
-	end, ok := doc.find(pointer)
-	if !ok {
+	if pointer, err = url.PathUnescape(pointer); err != nil {
+		return target{}, ref.problem("$ref %q: %v", ref.yaml.Value, err)
+	}
+	t, err := d.walk(doc, pointer)
+	if home, open := d.read[d.home]; errors.Is(err, errNothing) && open && strings.HasPrefix(ref.yaml.Value, "#") {
+		file = d.home
+		t, err = d.walk(home, pointer)
+	}
+	if errors.Is(err, errNothing) {
 		return target{}, ref.problem("$ref %q: %s has no %s", ref.yaml.Value, file, pointer)
 	}
-	name := pointer[strings.LastIndexByte(pointer, '/')+1:]
-	return target{end, file + "#" + pointer, name}, nil
+	return t, err
+}
+
+// errNothing says that a pointer leads to nothing.
+var errNothing = errors.New("there is nothing")
+
+// walk follows a JSON pointer from the root of a file. Where a part is a reference without
+// what the pointer names next, it goes on in what is referred to.
+func (d *documents) walk(root node, pointer string) (target, error) {
+	t := target{node: root, id: root.file + "#", name: fileStem(root.file)}
+	if pointer == "" {
+		return t, nil
+	}
+	rest, ok := strings.CutPrefix(pointer, "/")
+	if !ok {
+		return target{}, errNothing
+	}
+	for token := range strings.SplitSeq(rest, "/") {
+		next, ok := t.find("/" + token)
+		if _, ref := t.get("$ref"); !ok && ref {
+			behind, err := d.follow(t.node)
+			if err != nil {
+				return target{}, err
+			}
+			t = behind
+			next, ok = t.find("/" + token)
+		}
+		if !ok {
+			return target{}, errNothing
+		}
+		t = target{next, t.id + "/" + token, unescape(token)}
+	}
+	return t, nil
+}
+
+// fileStem returns the name of a file without folder and ending: what it is called if all of it is one type.
+func fileStem(file string) string { return strings.TrimSuffix(path.Base(file), path.Ext(file)) }
+
+// jsonPair finds characters that JSON writes as two escapes, which YAML does not know. Escaped
+// backslashes match first, so that what follows them is not taken for an escape.
+var jsonPair = regexp.MustCompile(`\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}`)
+
+// yamlOf returns JSON as YAML, of which it is nearly a part.
+func yamlOf(data []byte) []byte {
+	return jsonPair.ReplaceAllFunc(data, func(m []byte) []byte {
+		var s string
+		if err := json.Unmarshal(fmt.Appendf(nil, `"%s"`, m), &s); err != nil || len(m) == 2 {
+			return m
+		}
+		return []byte(s)
+	})
 }

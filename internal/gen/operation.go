@@ -15,7 +15,11 @@ var (
 
 // path reads the operations of one path.
 func (l *loader) path(p pair) {
-	if !pathKey.MatchString(p.key) {
+	if l.swagger && !swaggerPath.MatchString(p.key) {
+		l.fail(p.name, "path %q: want text and {parameters} after slashes, and ?names of sub-resources", p.key)
+		return
+	}
+	if !l.swagger && !pathKey.MatchString(p.key) {
 		l.fail(p.name, "path %q: want /, /{bucket} or /{bucket}/{key}, and ?names of sub-resources", p.key)
 		return
 	}
@@ -53,16 +57,17 @@ func (l *loader) operation(o *Operation, n, item node) {
 	if !l.checkKeys(n, "operation") {
 		return
 	}
-	o.Name = l.text(n, "operationId")
+	o.at = n
+	o.Name = l.typeName(l.text(n, "operationId"))
 	if !operationID.MatchString(o.Name) {
 		l.fail(n, "operationId %q: want a name such as PutObject", o.Name)
 	}
 	o.PyName = snake(o.Name)
 	o.Summary = strings.TrimSuffix(l.prose(n, "summary"), ".")
-	if o.Summary == "" {
+	if o.Summary == "" && !l.swagger {
 		l.fail(n, "%s has no summary", o.Name)
 	}
-	if strings.Contains(o.Summary, "\n") {
+	if strings.Contains(o.Summary, "\n") && !l.swagger {
 		l.fail(n, "%s: summary: want one line", o.Name)
 	}
 	o.Description = l.described(n, o.Name)
@@ -74,7 +79,11 @@ func (l *loader) operation(o *Operation, n, item node) {
 	l.page(o, n)
 	l.checkOperation(o, n)
 	l.spec.Operations = append(l.spec.Operations, o)
-	for _, name := range l.list(n, "tags") {
+	tags := l.list(n, "tags")
+	if l.swagger && len(tags) == 0 {
+		tags = []string{"service"}
+	}
+	for _, name := range tags {
 		tag := l.tag(name)
 		tag.Operations = append(tag.Operations, o)
 		if o.Tag == "" {
@@ -89,13 +98,13 @@ func (l *loader) address(o *Operation) {
 	if query != "" {
 		o.Query = strings.Split(query, "&")
 	}
-	o.Level = map[int]string{0: "service", 1: "bucket", 2: "object"}[strings.Count(base, "{")]
+	o.Level = []string{"service", "bucket", "object"}[min(2, strings.Count(base, "{"))]
 }
 
 // semantics reads the x-ois keys that are plain values.
 func (l *loader) semantics(o *Operation, n node) {
 	o.Auth = l.choice(n, "x-ois-auth", auths...)
-	if o.Auth == "" {
+	if o.Auth == "" && !l.swagger {
 		l.fail(n, "%s: x-ois-auth is missing; want %s", o.Name, strings.Join(auths, ", "))
 	}
 	o.DenyAnonymous = l.choice(n, "x-ois-anonymous", "deny", "allow") == "deny"
@@ -103,9 +112,10 @@ func (l *loader) semantics(o *Operation, n node) {
 	o.SourceAuth = l.list(n, "x-ois-source-auth")
 	o.SourceActions = l.list(n, "x-ois-source-action")
 	o.Idempotent = l.choice(n, "x-ois-idempotent", "true", "false", "etag", "position")
-	if o.Idempotent == "" {
+	if o.Idempotent == "" && !l.swagger {
 		l.fail(n, "%s: x-ois-idempotent is missing; want true, false, etag or position", o.Name)
 	}
+	l.derive(o)
 	o.MD5 = l.choice(n, "x-ois-md5", "required", "optional")
 	o.Selector = l.text(n, "x-ois-selector")
 	o.Extension = l.flag(n, "x-ois-extension")
@@ -126,29 +136,48 @@ func (l *loader) semantics(o *Operation, n node) {
 
 // parameters reads those of the path item, then those of the operation.
 func (l *loader) parameters(o *Operation, places ...node) {
+	var body []node // comes last
 	for _, n := range places {
-		params, _ := n.get("parameters")
+		inherited := len(o.Input)
+		params := l.child(n, "parameters")
 		for _, p := range params.items() {
-			l.parameter(o, p)
+			l.parameter(o, p, inherited, &body)
 		}
+	}
+	for _, n := range body {
+		l.swaggerBody(o, n)
 	}
 }
 
-// parameter reads a path, query or header parameter.
-func (l *loader) parameter(o *Operation, n node) {
+// parameter reads a path, query or header parameter. The first inputs are inherited from the path
+// item. What Swagger 2.0 has among the parameters, but is the body, goes to body.
+func (l *loader) parameter(o *Operation, n node, inherited int, body *[]node) {
 	t, ok := l.follow(n)
 	if !ok || !l.checkKeys(t.node, "parameter") {
 		return
 	}
 	name := l.text(t.node, "name")
-	in := l.choice(t.node, "in", "path", "query", "header")
+	places := []string{"path", "query", "header"}
+	if l.swagger {
+		places = append(places, "formData", "body")
+	}
+	in := l.choice(t.node, "in", places...)
+	switch in {
+	case "body":
+		*body = append(*body, t.node)
+		return
+	case "formData":
+		in, o.RequestBody = "form", "form"
+	}
 	f := l.field(name, t.node, n, in, o.Name)
 	if f == nil {
 		return
 	}
 	for i, other := range o.Input {
 		if other.In == in && strings.EqualFold(other.Name, f.Name) {
-			if o.Input[i].In != "path" {
+			if i < inherited && l.swagger {
+				o.Input[i] = f // the operation's own word counts
+			} else if o.Input[i].In != "path" {
 				l.fail(n, "%s: parameter %s stands here twice", o.Name, name)
 			}
 			return
@@ -234,10 +263,9 @@ func (l *loader) bodyFields(kind string, schema node, owner, suffix string) []*F
 
 // checkOperation notes what does not fit together.
 func (l *loader) checkOperation(o *Operation, n node) {
-	for _, name := range strings.FieldsFunc(o.Path, func(r rune) bool { return strings.ContainsRune("/{}", r) }) {
-		name, _, _ = strings.Cut(name, "?")
-		if name != "" && (name == "bucket" || name == "key") && !o.Has("path", name) {
-			l.fail(n, "%s: path parameter %s is not declared", o.Name, name)
+	for _, m := range pathParameter.FindAllStringSubmatch(o.Path, -1) {
+		if !o.Has("path", m[1]) {
+			l.fail(n, "%s: path parameter %s is not declared", o.Name, m[1])
 		}
 	}
 	for _, f := range o.In("path") {
@@ -253,6 +281,10 @@ func (l *loader) checkOperation(o *Operation, n node) {
 	}
 	if o.Selector != "" && !o.Has("header", o.Selector) {
 		l.fail(n, "%s: selector %s is not a header parameter", o.Name, o.Selector)
+	}
+	if l.swagger {
+		rename(o.Input, "Zone", "ContentLength", "Body")
+		rename(o.Output, "Status", "RequestID", "Body")
 	}
 	seen := make(map[string]bool)
 	for _, f := range o.Input {

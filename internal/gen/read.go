@@ -58,12 +58,16 @@ func (l *loader) checkKeys(n node, what string) bool {
 		l.fail(n, "%s: want a mapping", what)
 		return false
 	}
+	if l.checked[n.yaml] {
+		return true // a parameter of Swagger 2.0, which is its own schema
+	}
+	l.checked[n.yaml] = l.swagger
 	for _, p := range n.pairs() {
 		foreign := strings.HasPrefix(p.key, "x-") && !strings.HasPrefix(p.key, "x-ois-")
 		if strings.Contains(p.key, " ") {
 			l.fail(p.name, "key %q looks like text: quote a description that contains a comma", p.key)
-		} else if !foreign && !slices.Contains(known[what], p.key) {
-			l.fail(p.name, "%s: unknown key %q; known are %s", what, p.key, strings.Join(known[what], ", "))
+		} else if !foreign && !slices.Contains(l.knownKeys(what), p.key) {
+			l.fail(p.name, "%s: unknown key %q; known are %s", what, p.key, strings.Join(l.knownKeys(what), ", "))
 		}
 	}
 	return true
@@ -102,6 +106,9 @@ func (l *loader) number(n node, key string) *int64 {
 		return nil
 	}
 	i, err := strconv.ParseInt(v.yaml.Value, 10, 64)
+	if _, err := strconv.ParseFloat(v.yaml.Value, 64); err == nil && l.swagger && v.is(yaml.ScalarNode) && i == 0 && v.yaml.Value != "0" {
+		return nil // a bound of a number with a fraction, which templates do not see
+	}
 	if err != nil || !v.is(yaml.ScalarNode) {
 		l.fail(v, "%s: want an integer", key)
 		return nil

@@ -17,7 +17,7 @@ func (l *loader) field(name string, n, outer node, in, owner string) *Field {
 	}
 	f := &Field{Name: name, In: in, GoName: goName(name), PyName: pyName(name)}
 	l.names(f, n, outer)
-	if f.Description = cmp.Or(l.prose(outer, "description"), l.prose(n, "description")); f.Description == "" {
+	if f.Description = cmp.Or(l.prose(outer, "description"), l.prose(n, "description")); f.Description == "" && !l.swagger {
 		l.fail(outer, "%s: %s has no description", owner, name)
 	}
 	f.Aliases = l.list(n, "x-ois-aliases")
@@ -31,8 +31,8 @@ func (l *loader) field(name string, n, outer node, in, owner string) *Field {
 	if in != "" {
 		f.Required = l.flag(n, "required")
 		var ok bool
-		if schema, ok = n.get("schema"); !ok {
-			l.fail(n, "%s: %s has no schema", owner, name)
+		if schema, ok = l.fieldSchema(n); !ok {
+			l.fail(n, "%s: %s has no %s", owner, name, l.either("schema", "type"))
 			return nil
 		}
 	}
@@ -40,6 +40,7 @@ func (l *loader) field(name string, n, outer node, in, owner string) *Field {
 	if f.Type == nil {
 		return nil
 	}
+	f.Collection = l.collection(f, n)
 	if t, ok := l.follow(schema); ok && t.yaml != n.yaml {
 		l.bounds(f, t.node)
 	}
@@ -87,7 +88,9 @@ func (l *loader) bounds(f *Field, n node) {
 	if list := l.list(n, "enum"); list != nil {
 		f.Enum = list
 	}
-	f.Default = cmp.Or(l.text(n, "default"), f.Default)
+	if v, ok := n.get("default"); ok && (v.is(yaml.ScalarNode) || !l.swagger) {
+		f.Default = cmp.Or(l.text(n, "default"), f.Default)
+	}
 	f.Pattern = cmp.Or(l.text(n, "pattern"), f.Pattern)
 	f.Minimum = cmp.Or(l.number(n, "minimum"), f.Minimum)
 	f.Maximum = cmp.Or(l.number(n, "maximum"), f.Maximum)
@@ -104,6 +107,14 @@ func (l *loader) schema(n node, name string) *Type {
 	t, ok := l.follow(n)
 	if !ok || !l.checkKeys(t.node, "schema") {
 		return nil
+	}
+	if t.id != "" {
+		if l.busy[t.id] {
+			l.fail(n, "%s contains itself", t.name)
+			return nil
+		}
+		l.busy[t.id] = true
+		defer delete(l.busy, t.id)
 	}
 	switch kind := l.kind(t.node); kind {
 	case "object":
@@ -123,12 +134,15 @@ func (l *loader) schema(n node, name string) *Type {
 			l.fail(t.node, "%s: x-ois-one-or-many is for lists of strings", name)
 		}
 		return list
+	case "file":
+		if l.swagger {
+			return &Type{Kind: Stream}
+		}
 	case "string", "integer", "number", "boolean", "any":
 		return l.scalar(t.node, kind)
-	default:
-		l.fail(t.node, "%s: type %q: want string, integer, number, boolean, array or object", name, kind)
-		return nil
 	}
+	l.fail(t.node, "%s: type %q: want string, integer, number, boolean, array or object", name, l.kind(t.node))
+	return nil
 }
 
 // kind returns the type of a schema without "null", any if it names none.
@@ -158,8 +172,13 @@ func (l *loader) scalar(n node, kind string) *Type {
 	case "binary":
 		t.Kind = Stream
 	case "", "int32", "int64", "unix-time", "double", "float", "uri", "url", "byte", "base64", "email", "hostname", "md5", "etag", "cidr", "ipv4":
+	case "RFC 822", "ISO 8601":
+		t.Kind = Time
+		t.Format = map[string]string{"RFC 822": "http-date", "ISO 8601": "date-time"}[t.Format]
 	default:
-		l.fail(n, "unknown format %q", t.Format)
+		if !l.swagger { // where a format may be anything
+			l.fail(n, "unknown format %q", t.Format)
+		}
 	}
 	return t
 }
@@ -182,7 +201,7 @@ func (l *loader) object(t target, name string) *Type {
 	if id == "" {
 		id = name
 	} else {
-		name = t.name
+		name = l.typeName(t.name)
 	}
 	if s := l.text(t.node, "x-ois-go"); s != "" {
 		name = s
@@ -190,16 +209,10 @@ func (l *loader) object(t target, name string) *Type {
 	if typ := l.types[id]; typ != nil {
 		return typ
 	}
-	if l.busy[id] {
-		l.fail(t.node, "%s contains itself", name)
-		return nil
-	}
-	l.busy[id] = true
-	defer delete(l.busy, id)
 	if !operationID.MatchString(name) {
 		l.fail(t.node, "type %q: want a name such as ObjectPart", name)
 	}
-	typ := &Type{Kind: Object, Name: name, PyName: name, Description: l.prose(t.node, "description")}
+	typ := &Type{Kind: Object, Name: name, PyName: name, Description: l.prose(t.node, "description"), at: t.node}
 	typ.Fields = l.properties(t.node, name)
 	l.types[id] = typ
 	l.spec.Types = append(l.spec.Types, typ)

@@ -106,6 +106,9 @@ func (l *loader) limits(n node) {
 // errors reads the error codes: x-ois-errors of the root, else errors.yaml beside it.
 func (l *loader) errors(root node) {
 	n, ok := root.get("x-ois-errors")
+	if !ok && l.swagger {
+		return
+	}
 	if !ok {
 		doc, err := l.docs.open(path.Join(path.Dir(root.file), "errors.yaml"))
 		if errors.Is(err, fs.ErrNotExist) {

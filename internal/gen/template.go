@@ -1,11 +1,13 @@
 package gen
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io/fs"
 	"net/http"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,11 +21,12 @@ const manifestName = "oisgen.yaml"
 
 // A Folder is a set of templates that generates one kind of output.
 type Folder struct {
-	Name    string // for messages
+	Name    string // its path, for messages
 	Comment [2]string
 	Outputs []Output
 	Vars    map[string]string
 
+	naming    wording
 	templates *template.Template
 }
 
@@ -32,6 +35,8 @@ type Output struct {
 	Template string // name of the file in the folder
 	File     string // path below the output folder; a template itself
 	Each     string // spec, tag, operation or type: for what one file is made
+
+	at node // for messages
 }
 
 // Data is what a template is executed with. Those of Tag, Operation and Type
@@ -46,7 +51,7 @@ type Data struct {
 
 // ReadFolder reads the template folder at the root of fsys.
 func ReadFolder(fsys fs.FS, name string) (*Folder, error) {
-	data, err := fs.ReadFile(fsys, manifestName)
+	data, err := readBounded(fsys, manifestName)
 	if err != nil {
 		return nil, fmt.Errorf("templates %s: %w", name, err)
 	}
@@ -55,7 +60,10 @@ func ReadFolder(fsys fs.FS, name string) (*Folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Folder{Name: name, Comment: [2]string{"//", ""}, Vars: make(map[string]string)}
+	f := &Folder{
+		Name: name, Comment: [2]string{"//", ""}, Vars: make(map[string]string),
+		naming: wording{abbreviations: make(map[string]string), escape: "*_"},
+	}
 	if err := f.manifest(root); err != nil {
 		return nil, err
 	}
@@ -65,23 +73,8 @@ func ReadFolder(fsys fs.FS, name string) (*Folder, error) {
 // manifest reads oisgen.yaml.
 func (f *Folder) manifest(root node) error {
 	for _, p := range root.pairs() {
-		switch p.key {
-		case "comment":
-			for i, item := range append(p.value.items(), p.value)[:min(2, max(1, len(p.value.items())))] {
-				f.Comment[i] = item.yaml.Value
-			}
-		case "vars":
-			for _, v := range p.value.pairs() {
-				f.Vars[v.key] = v.value.yaml.Value
-			}
-		case "outputs":
-			for _, item := range p.value.items() {
-				if err := f.output(item); err != nil {
-					return err
-				}
-			}
-		default:
-			return p.name.problem("unknown key %q; known are comment, outputs, vars", p.key)
+		if err := f.setting(p); err != nil {
+			return err
 		}
 	}
 	if len(f.Outputs) == 0 {
@@ -90,9 +83,76 @@ func (f *Folder) manifest(root node) error {
 	return nil
 }
 
+// setting reads one key of oisgen.yaml.
+func (f *Folder) setting(p pair) error {
+	switch p.key {
+	case "comment":
+		parts, err := p.value.texts()
+		if err == nil && len(parts) > 2 {
+			err = p.value.problem("comment: want how it begins and, in a list of two, how it ends")
+		}
+		copy(f.Comment[:], parts)
+		return err
+	case "vars":
+		return p.value.textMap(f.Vars)
+	case "abbreviations":
+		return p.value.textMap(f.naming.abbreviations)
+	case "reserved":
+		var err error
+		f.naming.reserved, err = p.value.texts()
+		return err
+	case "escape":
+		if f.naming.escape = p.value.yaml.Value; strings.Count(f.naming.escape, "*") != 1 {
+			return p.value.problem("escape: got %q; want a * where the name stands, such as *_", f.naming.escape)
+		}
+		return nil
+	case "outputs":
+		if !p.value.is(yaml.SequenceNode) {
+			return p.value.problem("outputs: want a list")
+		}
+		for _, item := range p.value.items() {
+			if err := f.output(item); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return p.name.problem("unknown key %q; known are abbreviations, comment, escape, outputs, reserved, vars", p.key)
+}
+
+// texts returns a plain value, or a list of them.
+func (n node) texts() ([]string, error) {
+	items := []node{n}
+	if n.is(yaml.SequenceNode) {
+		items = n.items()
+	}
+	var texts []string
+	for _, item := range items {
+		if !item.is(yaml.ScalarNode) {
+			return nil, item.problem("want a plain value, or a list of plain values")
+		}
+		texts = append(texts, item.yaml.Value)
+	}
+	return texts, nil
+}
+
+// textMap adds a mapping of plain values to m.
+func (n node) textMap(m map[string]string) error {
+	if !n.is(yaml.MappingNode) {
+		return n.problem("want names with a plain value each")
+	}
+	for _, p := range n.pairs() {
+		if !p.value.is(yaml.ScalarNode) {
+			return p.value.problem("%s: want a plain value", p.key)
+		}
+		m[p.key] = p.value.yaml.Value
+	}
+	return nil
+}
+
 // output reads one entry of outputs.
 func (f *Folder) output(n node) error {
-	o := Output{Each: "spec"}
+	o := Output{Each: "spec", at: n}
 	for _, p := range n.pairs() {
 		if !p.value.is(yaml.ScalarNode) {
 			return p.value.problem("%s: want a plain value", p.key)
@@ -120,32 +180,54 @@ func (f *Folder) output(n node) error {
 
 // read parses all templates of the folder, so that they can use each other.
 func (f *Folder) read(fsys fs.FS) error {
-	f.templates = template.New("").Funcs(funcs).Option("missingkey=error")
+	f.templates = template.New("").Funcs(funcs).Funcs(f.naming.funcs()).Option("missingkey=error")
 	names, err := fs.Glob(fsys, "*.tmpl")
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		data, err := fs.ReadFile(fsys, name)
+		data, err := readBounded(fsys, name)
 		if err != nil {
 			return fmt.Errorf("templates %s: %w", f.Name, err)
 		}
 		if _, err := f.templates.New(name).Parse(string(data)); err != nil {
-			return fmt.Errorf("templates %s: %w", f.Name, err)
+			return f.located(err)
 		}
 	}
-	for _, o := range f.Outputs {
-		if f.templates.Lookup(o.Template) == nil {
-			return fmt.Errorf("templates %s: no template %s", f.Name, o.Template)
+	for i, o := range f.Outputs {
+		if !slices.Contains(names, o.Template) {
+			return o.at.problem("there is no template %q; the folder has %s", o.Template, cmp.Or(strings.Join(names, ", "), "no *.tmpl"))
+		}
+		if _, err := template.Must(f.templates.Clone()).New("file").Parse(f.Outputs[i].File); err != nil {
+			return o.at.problem("file: %s", unplaced(err))
 		}
 	}
 	return nil
 }
 
+// templatePlace is how package text/template begins an error: name, line, and column if it has one.
+var templatePlace = regexp.MustCompile(`^template: ([^:]*):([0-9]+):(?:[0-9]+:)? `)
+
+// located returns an error of package text/template with file and line in the form of all others.
+func (f *Folder) located(err error) error {
+	m := templatePlace.FindStringSubmatch(err.Error())
+	if m == nil {
+		return fmt.Errorf("templates %s: %w", f.Name, err)
+	}
+	line, _ := strconv.Atoi(m[2]) // digits only
+	return &Problem{path.Join(f.Name, m[1]), line, unplaced(err)}
+}
+
+// unplaced returns the message of an error of package text/template without its place.
+func unplaced(err error) string {
+	s := err.Error()
+	return s[len(templatePlace.FindString(s)):]
+}
+
 // funcs are the helper functions of templates, documented in docs/generator.md.
 var funcs = template.FuncMap{
 	"goName": goName, "goType": goType, "jsonTag": jsonTag, "canonical": http.CanonicalHeaderKey,
-	"lowerCamel": lowerCamel, "snake": snake, "kebab": kebab, "pyName": pyName,
+	"lowerCamel": lowerCamel, "snake": snake, "kebab": kebab, "screaming": screaming, "pyName": pyName,
 	"lower": strings.ToLower, "upper": strings.ToUpper, "trim": strings.TrimSpace,
 	"hasPrefix": strings.HasPrefix, "hasSuffix": strings.HasSuffix, "contains": strings.Contains,
 	"replace": func(old, repl, s string) string { return strings.ReplaceAll(s, old, repl) },
@@ -154,8 +236,10 @@ var funcs = template.FuncMap{
 	"thirdPerson": thirdPerson, "docType": docType, "typeDoc": typeDoc, "allowed": allowed, "cell": cell,
 	"operationsOf": operationsOf, "operationsWith": operationsWith, "selection": selection,
 	"secretHeaders": secretHeaders, "statusText": http.StatusText,
-	"add":  func(a, b int) int { return a + b },
-	"fail": func(format string, args ...any) (string, error) { return "", fmt.Errorf(format, args...) },
+	"before": func(sep, s string) string { before, _, _ := strings.Cut(s, sep); return before },
+	"after":  func(sep, s string) string { _, after, _ := strings.Cut(s, sep); return after },
+	"add":    func(a, b int) int { return a + b },
+	"fail":   func(format string, args ...any) (string, error) { return "", fmt.Errorf(format, args...) },
 }
 
 // goType returns the Go type of a *Field or *Type; pkg, such as "op.", goes before named types.

@@ -199,8 +199,10 @@ class Bucket(BucketBase):
         expire. A form without these fields is sent by whoever signed the request itself, in its
         header or its query.
 
-        With a redirect every answer is 302, from the moment when the fields could be read. The
-        Content-Type of the request must be multipart/form-data.
+        With a redirect every answer is 302 from the moment when the upload is allowed. A form
+        that is refused before, since it is not complete or its sender may not write, leads
+        nowhere: the answer is an error as of any other request. The Content-Type of the request
+        must be multipart/form-data.
 
         Args:
             key: Key of the object. "${filename}" in it stands for the name of the file without
@@ -212,9 +214,9 @@ class Bucket(BucketBase):
                 which is the type of the object if this field is absent.
             charset: Encoding of the fields and of the name of the file, such as GBK or Big5. They
                 are converted to UTF-8.
-            redirect: Address that the browser is sent to afterwards, also after an error, with
-                status, code, message and request_id added to its query. An absolute http or https URL
-                of at most 2048 bytes.
+            redirect: Address that the browser is sent to afterwards, also after an error of an
+                upload that is allowed, with status, code, message and request_id added to its query.
+                An absolute http or https URL of at most 2048 bytes.
             x_qs_storage_class: Storage class of the object, in any letter case.
             cache_control: Stored with the object and given back on every read.
             content_disposition: Stored with the object and given back on every read.
@@ -860,7 +862,8 @@ class Bucket(BucketBase):
 
         With versioning, what an expiration deletes stays as an older version under a delete
         marker. Older versions, and delete markers that are not current, are erased by a
-        noncurrent_version_expiration, so many days after they ceased to be current.
+        noncurrent_version_expiration, so many days after they ceased to be current. A delete
+        marker that is current and hides no version is erased by an expiration.
 
         Args:
             rule: The rules. Required.
