@@ -30,7 +30,10 @@ type config struct {
 	objects int           // of the scale and start tables
 	listed  int           // of the list table
 	ois     string        // a binary; empty: build the tree
+	files   int           // of the client table's tree
+	film    int           // MiB of its large file
 	minio   string        // a binary; empty: no peer
+	rclone  string        // a binary with the qingstor backend; empty: no peer
 	dir     string        // where the data goes
 	root    string        // of the repository
 }
@@ -55,6 +58,7 @@ var tables = []struct {
 	{"scale", (*bench).scaleTable},
 	{"large", (*bench).largeTable},
 	{"start", (*bench).startTable},
+	{"client", (*bench).clientTable},
 }
 
 func main() {
@@ -119,6 +123,9 @@ func parse(args []string) (*config, error) {
 	f.IntVar(&c.listed, "listed", 100_000, "objects of the list table, below a hundredth as many prefixes")
 	f.StringVar(&c.ois, "ois", "", "`binary` of ois (default: built from the tree)")
 	f.StringVar(&c.minio, "minio", "minio", "`binary` of MinIO, by path or in PATH; empty leaves it out")
+	f.IntVar(&c.files, "files", 20_000, "files of the client table's tree")
+	f.IntVar(&c.film, "film", 4096, "`MiB` of its large file; three times as much is needed on the disk")
+	f.StringVar(&c.rclone, "rclone", "", "`binary` of rclone with its qingstor backend, such as make test-interop leaves in bin; empty leaves it out")
 	f.StringVar(&c.dir, "dir", "", "`directory` for the data, on the disk to measure (default: bin of the repository)")
 	f.StringVar(&c.root, "root", "..", "`directory` of the repository")
 	if err := f.Parse(args); err != nil {
@@ -129,8 +136,8 @@ func parse(args []string) (*config, error) {
 			return nil, fmt.Errorf("no table %q; there are all, %s", name, strings.Join(names, ", "))
 		}
 	}
-	if f.NArg() > 0 || c.rounds < 1 || c.objects < 1000 || c.listed < 1000 || c.wall <= 0 {
-		return nil, errors.New("want no arguments, -rounds of 1 or more, -objects and -listed of 1000 or more, and a positive -wall")
+	if f.NArg() > 0 || c.rounds < 1 || c.objects < 1000 || c.listed < 1000 || c.files < 1 || c.film < 1 || c.wall <= 0 {
+		return nil, errors.New("want no arguments, -rounds of 1 or more, -objects and -listed of 1000 or more, -files and -film of 1 or more, and a positive -wall")
 	}
 	return c, c.place()
 }

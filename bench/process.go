@@ -48,12 +48,16 @@ var minioEnv = []string{"MINIO_BROWSER=off", "MINIO_UPDATE=off"}
 
 // startOIS starts ois on a data directory, which may be there already.
 func (b *bench) startOIS(ctx context.Context, data string) (*server, error) {
+	return b.startOISWith(ctx, data)
+}
+
+func (b *bench) startOISWith(ctx context.Context, data string, flags ...string) (*server, error) {
 	addr, err := freeAddr(ctx)
 	if err != nil {
 		return nil, err
 	}
 	s := &server{name: "ois", addr: addr, data: data, dialect: qingstor{signature.NewKey(keyID, secret)}, noise: b.noise}
-	s.cmd = exec.CommandContext(ctx, b.ois, oisArgs(data, addr)...)
+	s.cmd = exec.CommandContext(ctx, b.ois, append(oisArgs(data, addr), flags...)...)
 	s.cmd.Env = append(os.Environ(), "OIS_ROOT_ACCESS_KEY_ID="+keyID, "OIS_ROOT_SECRET_ACCESS_KEY="+secret)
 	return s, s.begin(ctx, b.dir)
 }
