@@ -48,7 +48,7 @@ help: ## list the targets
 
 .PHONY: build
 build: ## build bin/ois and bin/oisgen
-	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/ois ./cmd/oisgen
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/ ./cmd/ois ./cmd/oisgen
 
 .PHONY: man
 man: build ## write the manual pages of ois into bin/man
