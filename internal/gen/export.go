@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -18,8 +17,12 @@ import (
 
 // runExport is "oisgen export".
 func runExport(s *settings, stdout io.Writer) error {
-	dir, file := filepath.Split(s.spec)
-	fsys := os.DirFS(filepath.Clean(dir))
+	root, file, err := s.open()
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	fsys := root.FS()
 	spec, err := Load(fsys, file, s.source())
 	if err != nil {
 		return err

@@ -188,7 +188,7 @@ func TestLint(t *testing.T) {
 		{"a path without its parameter", "object.yaml", "      - {$ref: \"#/key\"}\n      - name: x-qs-meta-*", "      - name: x-qs-meta-*", "PutObject: path parameter key is not declared"},
 		{"a strange path", "ois.yaml", `"/{bucket}?acl":`, `"/{bucket}/acl":`, `path "/{bucket}/acl": want /, /{bucket} or /{bucket}/{key}`},
 		{"a reference to nothing", "ois.yaml", "schemas.yaml#/Object", "schemas.yaml#/Objekt", `$ref "schemas.yaml#/Objekt": schemas.yaml has no /Objekt`},
-		{"a reference to no file", "ois.yaml", "limits.yaml", "limit.yaml", `$ref "limit.yaml": open limit.yaml`},
+		{"a reference to no file", "ois.yaml", "limits.yaml", "limit.yaml", `$ref "limit.yaml": limit.yaml: file does not exist`},
 		{"a reference outside", "ois.yaml", "limits.yaml", "../limits.yaml", "leaves the folder of the contract"},
 		{"an absolute reference", "ois.yaml", "limits.yaml", "http://x/limits.yaml", "want a relative file and a pointer"},
 		{"references in a circle", "object.yaml", "key: {name", "key: {$ref: \"#/key\", name", "references go round in a circle"},

@@ -60,7 +60,7 @@ func (l *loader) operation(o *Operation, n, item node) {
 	o.at = n
 	o.Name = l.typeName(l.text(n, "operationId"))
 	if !operationID.MatchString(o.Name) {
-		l.fail(n, "operationId %q: want a name such as PutObject", o.Name)
+		l.fail(n, "operationId %q: want a name such as PutObject", l.text(n, "operationId"))
 	}
 	o.PyName = snake(o.Name)
 	o.Summary = strings.TrimSuffix(l.prose(n, "summary"), ".")

@@ -83,6 +83,9 @@ func (l *loader) text(n node, key string) string {
 		l.fail(v, "%s: want a plain value", key)
 		return ""
 	}
+	if v.yaml.Tag == "!!null" {
+		return ""
+	}
 	return v.yaml.Value
 }
 
