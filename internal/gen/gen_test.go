@@ -524,6 +524,7 @@ func TestTemplatesThatAreWrong(t *testing.T) {
 		{"a missing template", "outputs: [{template: b.tmpl, file: b}]\n", "", `x/oisgen.yaml:1: there is no template "b.tmpl"; the folder has a.tmpl`},
 		{"a bad comment", ok + "comment: {a: b}\n", "", "x/oisgen.yaml:2: want a plain value"},
 		{"a comment of three", ok + "comment: [a, b, c]\n", "", "x/oisgen.yaml:2: comment: want how it begins"},
+		{"a comment of two lines", ok + "comment: \"a\\nb\"\n", "", "x/oisgen.yaml:2: comment: want it on one line"},
 		{"vars that are a list", ok + "vars: [a]\n", "", "x/oisgen.yaml:2: want names with a plain value each"},
 		{"a var that is a list", ok + "vars:\n  a: [b]\n", "", "x/oisgen.yaml:3: a: want a plain value"},
 		{"outputs that are no list", "outputs: {template: a.tmpl, file: a}\n", "", "x/oisgen.yaml:1: outputs: want a list"},

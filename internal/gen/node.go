@@ -314,7 +314,7 @@ func (d *documents) step(ref node) (target, error) {
 	}
 	defer func() { d.depth-- }()
 	file, pointer, _ := strings.Cut(ref.yaml.Value, "#")
-	if !ref.is(yaml.ScalarNode) || ref.yaml.Value == "" || strings.ContainsFunc(ref.yaml.Value, unicode.IsControl) {
+	if ref.yaml.Value == "" || strings.ContainsFunc(ref.yaml.Value, unicode.IsControl) {
 		return target{}, ref.problem("$ref: want a relative file and a pointer, such as schemas.yaml#/Object")
 	}
 	if strings.Contains(file, ":") || path.IsAbs(file) {

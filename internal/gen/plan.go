@@ -115,7 +115,7 @@ func hasHeader(file string) (bool, error) {
 		return false, err
 	}
 	defer f.Close()
-	start := make([]byte, 256)
+	start := make([]byte, 4096) // the path of the contract is in the line, too
 	n, err := io.ReadFull(f, start)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return false, err

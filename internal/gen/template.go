@@ -90,6 +90,8 @@ func (f *Folder) setting(p pair) error {
 		parts, err := p.value.texts()
 		if err == nil && len(parts) > 2 {
 			err = p.value.problem("comment: want how it begins and, in a list of two, how it ends")
+		} else if err == nil && strings.Contains(strings.Join(parts, ""), "\n") {
+			err = p.value.problem("comment: want it on one line")
 		}
 		copy(f.Comment[:], parts)
 		return err
