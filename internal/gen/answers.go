@@ -16,7 +16,7 @@ func (l *loader) responses(o *Operation, n node) {
 		return
 	}
 	list := responses.pairs()
-	only := l.swagger && len(list) == 1 // then "default" is no error answer, but the answer
+	only := l.foreign && len(list) == 1 // then "default" is no error answer, but the answer
 	for _, p := range list {
 		t, ok := l.follow(p.value)
 		if !ok || !l.checkKeys(t.node, "response") {
@@ -42,7 +42,7 @@ func (l *loader) responses(o *Operation, n node) {
 		}
 	}
 	slices.Sort(o.Success)
-	if len(o.Success) == 0 && !l.swagger { // where a form may be answered by a redirect only
+	if len(o.Success) == 0 && !l.foreign { // where a form may be answered by a redirect only
 		l.fail(responses, "%s has no response with a status from 200 to 299", o.Name)
 	}
 	// Headers first, then the body, each in the order of the contract.

@@ -18,7 +18,8 @@ Usage:
   oisgen export --strict --spec FILE --out FILE
   oisgen help
 
-generate reads FILE, OpenAPI 3.1 or Swagger 2.0 in YAML or JSON, and what it refers to. It
+generate reads FILE, OpenAPI 3.1 or Swagger 2.0 in YAML or JSON, and what it refers to in the
+folder that it is in. References in a circle, allOf and its like are refused. It
 renders the template folder DIR, which has an oisgen.yaml, or every such folder in DIR, and
 prints a line for each file: create, change, stale or remove. What has not changed is not written.
   --dry-run  prints what would happen and changes nothing

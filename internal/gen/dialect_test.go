@@ -114,3 +114,68 @@ func TestTypesAreVisitedOnce(t *testing.T) {
 		t.Errorf("got %+v, %v; want 60 types in outputs", spec, err)
 	}
 }
+
+// pets is OpenAPI 3.1 that was not written for us.
+const pets = `openapi: 3.1.0
+info: {title: Pets, version: "1"}
+servers: [{url: "https://pets.example/v1"}]
+paths:
+  /pets/{id}:
+    parameters: [{name: id, in: path, required: true, schema: {type: string, format: uuid}}]
+    get:
+      operationId: getPet
+      parameters: [{name: id, in: path, required: true, description: Which., schema: {type: string}}]
+      responses:
+        "200": {description: <b>A pet</b>, content: {application/json: {schema: {$ref: "#/components/schemas/pet"}}}}
+        default: {description: No, content: {application/json: {schema: {$ref: "#/components/schemas/trouble"}}}}
+    post:
+      operationId: pet-signal
+      requestBody: {content: {application/x-www-form-urlencoded: {schema: {type: object, properties: {tone: {type: string}}}}}}
+      responses: {default: {description: Done}}
+  /pets/{id}?mood:
+    parameters: [{name: id, in: path, required: true, schema: {type: string}}]
+    get: {operationId: petMood, responses: {"204": {description: None}}}
+components:
+  schemas:
+    pet: {type: object, properties: {name: {type: string}, friends: {type: array, items: {$ref: "#/components/schemas/friend"}}}}
+    friend: {type: object, properties: {name: {type: string}}}
+    trouble: {type: object, properties: {code: {type: string}}}
+`
+
+// TestOpenAPIOfOthers reads a document without any key of ours, and the same with one.
+func TestOpenAPIOfOthers(t *testing.T) {
+	fsys := fstest.MapFS{"api.yaml": {Data: []byte(pets)}, "errors.yaml": {Data: []byte("not: ours\n")}}
+	spec, err := Load(fsys, "api.yaml", "api.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	get, post := spec.Operations[0], spec.Operations[1]
+	if get.Name != "GetPet" || get.Summary != "Get pet" || get.Tag != "service" || get.Auth != "" || get.Idempotent != "true" {
+		t.Errorf("got %+v", get)
+	}
+	if len(get.Input) != 1 || get.Input[0].Description != "Which." || get.Output[1].Type.Elem.Name != "Friend" {
+		t.Errorf("got inputs %+v and outputs %+v", get.Input, get.Output)
+	}
+	if post.Name != "PetSignal" || post.RequestBody != "form" || post.FirstStatus() != 200 || post.Idempotent != "false" {
+		t.Errorf("got %+v", post)
+	}
+	if spec.ErrorBody == nil || spec.ErrorBody.Name != "Trouble" {
+		t.Errorf("got error body %+v", spec.ErrorBody)
+	}
+	doc, err := Strict(fsys, "api.yaml", spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, _ := (node{"", doc}).find("/paths/~1pets~1{id}/post/responses/default/description"); n.yaml == nil || n.yaml.Value != "Done" {
+		t.Errorf("got %+v; want the answer as it was", n)
+	}
+	if n, ok := (node{"", doc}).find("/paths/~1pets~1{id}#mood/get/parameters/0/name"); !ok || n.yaml.Value != "mood" {
+		t.Errorf("got %+v; want the name in the path as a parameter", n)
+	}
+	fsys["api.yaml"].Data = []byte(pets + "x-ois-signed-parameters: []\n")
+	delete(fsys, "errors.yaml")
+	_, err = Load(fsys, "api.yaml", "api.yaml")
+	if err == nil || !strings.Contains(err.Error(), `api.yaml:5: path "/pets/{id}": want /, /{bucket} or /{bucket}/{key}`) {
+		t.Errorf("got %v; want our rules", err)
+	}
+}

@@ -64,6 +64,7 @@ type loader struct {
 	problems []*Problem
 	checked  map[*yaml.Node]bool // whose keys were checked, in Swagger 2.0
 	swagger  bool                // the root document is Swagger 2.0
+	foreign  bool                // it is not written for us: what it does not say is derived, and how it says things is not judged
 }
 
 // fail notes a problem at n.
@@ -114,6 +115,7 @@ func (l *loader) root(n node) {
 	if l.swagger = l.isSwagger(n); l.swagger {
 		l.docs.home = n.file
 	}
+	l.foreign = l.swagger || !slices.ContainsFunc(n.pairs(), func(p pair) bool { return strings.HasPrefix(p.key, "x-ois-") })
 	if !l.checkKeys(n, "document") {
 		return
 	}

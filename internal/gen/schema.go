@@ -18,7 +18,7 @@ func (l *loader) field(name string, n, outer node, in, owner string) *Field {
 	}
 	f := &Field{Name: name, In: in, GoName: goName(name), PyName: pyName(name)}
 	l.names(f, n, outer)
-	if f.Description = cmp.Or(l.prose(outer, "description"), l.prose(n, "description")); f.Description == "" && !l.swagger {
+	if f.Description = cmp.Or(l.prose(outer, "description"), l.prose(n, "description")); f.Description == "" && !l.foreign {
 		l.fail(outer, "%s: %s has no description", owner, name)
 	}
 	f.Aliases = l.list(n, "x-ois-aliases")
@@ -73,7 +73,7 @@ func (l *loader) metadata(f *Field, n node) *Field {
 	if !ok {
 		return f
 	}
-	if l.swagger && f.Type.Kind == String { // it cannot say that a header is a map
+	if l.foreign && f.Type.Kind == String { // it cannot say that a header is a map
 		f.Type = &Type{Kind: Map, Elem: f.Type}
 	}
 	if f.In != "header" && f.In != "" || f.Type.Kind != Map || f.Type.Elem.Kind != String {
@@ -92,7 +92,7 @@ func (l *loader) bounds(f *Field, n node) {
 	if list := l.list(n, "enum"); list != nil {
 		f.Enum = list
 	}
-	if v, ok := n.get("default"); ok && (v.is(yaml.ScalarNode) || !l.swagger) {
+	if v, ok := n.get("default"); ok && (v.is(yaml.ScalarNode) || !l.foreign) {
 		f.Default = cmp.Or(l.text(n, "default"), f.Default)
 	}
 	f.Pattern = cmp.Or(l.text(n, "pattern"), f.Pattern)
@@ -181,7 +181,7 @@ func (l *loader) scalar(n node, kind string) *Type {
 	case "ISO 8601":
 		t.Kind, t.Format = Time, "date-time"
 	default:
-		if !l.swagger { // where a format may be anything
+		if !l.foreign { // where a format may be anything
 			l.fail(n, "unknown format %q", t.Format)
 		}
 	}
