@@ -127,7 +127,7 @@ paths:
       parameters: [{name: id, in: path, required: true, description: Which., schema: {type: string}}]
       responses:
         "200": {description: <b>A pet</b>, content: {application/json: {schema: {$ref: "#/components/schemas/pet"}}}}
-        default: {description: No, content: {application/json: {schema: {$ref: "#/components/schemas/trouble"}}}}
+        default: {description: No, content: {application/json: {schema: {$ref: "#/components/schemas/Trouble"}}}}
     post:
       operationId: pet-signal
       requestBody: {content: {application/x-www-form-urlencoded: {schema: {type: object, properties: {tone: {type: string}}}}}}
@@ -139,7 +139,7 @@ components:
   schemas:
     pet: {type: object, properties: {name: {type: string}, friends: {type: array, items: {$ref: "#/components/schemas/friend"}}}}
     friend: {type: object, properties: {name: {type: string}}}
-    trouble: {type: object, properties: {code: {type: string}}}
+    Trouble: {type: object, properties: {code: {type: string}}}
 `
 
 // TestOpenAPIOfOthers reads a document without any key of ours, and the same with one.

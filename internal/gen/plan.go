@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -234,7 +235,6 @@ func (s *stage) place() error {
 		}
 		s.files = s.files[1:]
 	}
-	s.folders = nil
 	return nil
 }
 
@@ -243,7 +243,7 @@ func (s *stage) discard() {
 	for _, f := range s.files {
 		_ = os.Remove(f.tmp)
 	}
-	for i := len(s.folders) - 1; i >= 0; i-- {
-		_ = os.Remove(s.folders[i]) // fails if there is anything in it
+	for _, folder := range slices.Backward(s.folders) {
+		_ = os.Remove(folder) // fails if there is anything in it
 	}
 }
