@@ -1,6 +1,7 @@
 package gen
 
 import (
+	"net/http"
 	"slices"
 	"strconv"
 
@@ -14,13 +15,17 @@ func (l *loader) responses(o *Operation, n node) {
 		l.fail(n, "%s has no responses", o.Name)
 		return
 	}
-	for _, p := range responses.pairs() {
+	list := responses.pairs()
+	only := l.foreign && len(list) == 1 // then "default" is no error answer, but the answer
+	for _, p := range list {
 		t, ok := l.follow(p.value)
 		if !ok || !l.checkKeys(t.node, "response") {
 			continue
 		}
 		status, err := strconv.Atoi(p.key)
-		if p.key == "default" {
+		if p.key == "default" && only {
+			status, err = http.StatusOK, nil
+		} else if p.key == "default" {
 			l.errorBodyFrom(t.node, o)
 			continue // the error answer, the same everywhere
 		}
@@ -37,7 +42,7 @@ func (l *loader) responses(o *Operation, n node) {
 		}
 	}
 	slices.Sort(o.Success)
-	if len(o.Success) == 0 {
+	if len(o.Success) == 0 && !l.foreign { // where a form may be answered by a redirect only
 		l.fail(responses, "%s has no response with a status from 200 to 299", o.Name)
 	}
 	// Headers first, then the body, each in the order of the contract.

@@ -1,12 +1,10 @@
 package gen
 
 import (
-	"bytes"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,7 +18,8 @@ Usage:
   oisgen export --strict --spec FILE --out FILE
   oisgen help
 
-generate reads FILE, OpenAPI 3.1 or Swagger 2.0 in YAML or JSON, and what it refers to. It
+generate reads FILE, OpenAPI 3.1 or Swagger 2.0 in YAML or JSON, and what it refers to in the
+folder that it is in. References in a circle, allOf and its like are refused. It
 renders the template folder DIR, which has an oisgen.yaml, or every such folder in DIR, and
 prints a line for each file: create, change, stale or remove. What has not changed is not written.
   --dry-run  prints what would happen and changes nothing
@@ -113,8 +112,19 @@ func (s *settings) parse(command string, args []string) error {
 
 // load reads the contract that --spec names.
 func (s *settings) load() (*Spec, error) {
+	root, file, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	return Load(root.FS(), file, s.source())
+}
+
+// open opens the folder of the contract, out of which no reference and no symbolic link can lead.
+func (s *settings) open() (root *os.Root, file string, err error) {
 	dir, file := filepath.Split(s.spec)
-	return Load(os.DirFS(filepath.Clean(dir)), file, s.source())
+	root, err = os.OpenRoot(filepath.Clean(dir))
+	return root, file, err
 }
 
 // source is the name of the contract in headers: its path as given, unless that would
@@ -191,152 +201,4 @@ func readFolders(dir string) (folders []*Folder, whole bool, err error) {
 		return nil, false, fmt.Errorf("%s: no %s here, nor in a folder in it", dir, manifestName)
 	}
 	return folders, true, nil
-}
-
-// A plan is what has to happen in the output folder.
-type plan struct {
-	dir   string
-	write []File   // new, or different from what is there
-	fresh []bool   // by index of write: there is no such file yet
-	stale []string // generated before, and no longer
-}
-
-// makePlan compares the files with what is in dir. Files with our header that are not among
-// them are stale: anywhere below dir for a whole set of templates, else beside the new files.
-func makePlan(dir string, files []File, whole bool) (*plan, error) {
-	p := &plan{dir: dir}
-	keep, folders := make(map[string]bool), make(map[string]bool)
-	for _, f := range files {
-		keep[f.Name] = true
-		folders[filepath.ToSlash(filepath.Dir(filepath.FromSlash(f.Name)))] = true
-		old, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(f.Name)))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
-		if err == nil && bytes.Equal(old, f.Data) {
-			continue
-		}
-		if err == nil && !generated(old) {
-			return nil, fmt.Errorf("%s exists and was not generated; refusing to replace it", f.Name)
-		}
-		p.write = append(p.write, f)
-		p.fresh = append(p.fresh, err != nil)
-	}
-	err := eachGenerated(dir, func(name string) {
-		if !keep[name] && (whole || folders[filepath.ToSlash(filepath.Dir(filepath.FromSlash(name)))]) {
-			p.stale = append(p.stale, name)
-		}
-	})
-	return p, err
-}
-
-// eachGenerated calls visit for the files below dir that have our header. Hidden folders,
-// testdata and what other tools fetch are not looked at.
-func eachGenerated(dir string, visit func(name string)) error {
-	err := filepath.WalkDir(dir, func(file string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		name, base := "", e.Name()
-		if rel, err := filepath.Rel(dir, file); err == nil {
-			name = filepath.ToSlash(rel)
-		}
-		if e.IsDir() {
-			skip := strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") && base != "_generated"
-			if name != "." && (skip || base == "testdata" || base == "vendor" || base == "node_modules") {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		if !e.Type().IsRegular() {
-			return nil
-		}
-		ours, err := hasHeader(file)
-		if ours {
-			visit(name)
-		}
-		return err
-	})
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // nothing was ever generated here
-	}
-	return err
-}
-
-// hasHeader reads the start of a file.
-func hasHeader(file string) (bool, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return false, err
-	}
-	defer f.Close()
-	start := make([]byte, 256)
-	n, err := io.ReadFull(f, start)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return false, err
-	}
-	return generated(start[:n]), nil
-}
-
-// empty reports whether everything is as it should be.
-func (p *plan) empty() bool { return len(p.write)+len(p.stale) == 0 }
-
-// print lists what the plan does, one file a line.
-func (p *plan) print(w io.Writer, prune bool) {
-	for i, f := range p.write {
-		verb := "change"
-		if p.fresh[i] {
-			verb = "create"
-		}
-		fmt.Fprintf(w, "%s %s\n", verb, f.Name)
-	}
-	verb := "stale"
-	if prune {
-		verb = "remove"
-	}
-	for _, name := range p.stale {
-		fmt.Fprintf(w, "%s %s\n", verb, name)
-	}
-}
-
-// carryOut writes files, and removes stale ones if it should. A reader sees a file as it was or as it is to
-// be, never half of it.
-func (p *plan) carryOut(prune bool) error {
-	for _, f := range p.write {
-		if err := writeFile(filepath.Join(p.dir, filepath.FromSlash(f.Name)), f.Data); err != nil {
-			return err
-		}
-	}
-	if !prune {
-		return nil
-	}
-	for _, name := range p.stale {
-		if err := os.Remove(filepath.Join(p.dir, filepath.FromSlash(name))); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// writeFile writes beside the file and renames.
-func writeFile(file string, data []byte) error {
-	if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil {
-		return err
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(file), ".oisgen-*")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(tmp.Name()) }() // it is gone already if all went well
-	_, err = tmp.Write(data)
-	if err2 := tmp.Chmod(0o644); err == nil {
-		err = err2
-	}
-	if err2 := tmp.Close(); err == nil {
-		err = err2
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), file)
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -18,8 +17,12 @@ import (
 
 // runExport is "oisgen export".
 func runExport(s *settings, stdout io.Writer) error {
-	dir, file := filepath.Split(s.spec)
-	fsys := os.DirFS(filepath.Clean(dir))
+	root, file, err := s.open()
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	fsys := root.FS()
 	spec, err := Load(fsys, file, s.source())
 	if err != nil {
 		return err
@@ -313,7 +316,7 @@ func pairsWithout(m *yaml.Node, key string, items *[]*yaml.Node) []*yaml.Node {
 func (x *exporter) find(n *yaml.Node) *Operation {
 	id, _ := node{yaml: n}.get("operationId")
 	for _, o := range x.spec.Operations {
-		if id.yaml != nil && o.Name == id.yaml.Value {
+		if id.yaml != nil && o.id == id.yaml.Value {
 			return o
 		}
 	}
@@ -339,6 +342,9 @@ func (x *exporter) complete(o *Operation, n *yaml.Node) {
 		set(n, "parameters", params)
 	}
 	responses, ok := node{yaml: n}.get("responses")
+	if _, has := responses.get("default"); has { // a contract of somebody else
+		return
+	}
 	if !ok || x.spec.ErrorBody == nil || x.schemas[x.spec.ErrorBody.Name] == nil {
 		return
 	}

@@ -6,8 +6,11 @@ import (
 	"go/format"
 	"io/fs"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // A File is a generated file.
@@ -69,7 +72,7 @@ func (f *Folder) file(o Output, d Data) (File, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s\n\n", strings.TrimSpace(f.Comment[0]+" "+headerMark+d.Spec.Source+"; DO NOT EDIT. "+f.Comment[1]))
 	if err := f.templates.ExecuteTemplate(&b, o.Template, d); err != nil {
-		return File{}, f.located(fmt.Errorf("%w, for %s", err, name))
+		return File{}, f.located(fmt.Errorf("%w, for %s", err, d.what(name)))
 	}
 	data := append(bytes.TrimRight(b.Bytes(), "\n"), '\n')
 	if path.Ext(name) != ".go" {
@@ -80,6 +83,19 @@ func (f *Folder) file(o Output, d Data) (File, error) {
 		return File{}, o.at.problem("%s is not Go: %v in\n%s", name, err, numbered(data))
 	}
 	return File{name, source}, nil
+}
+
+// what names a file and what it is made for.
+func (d Data) what(file string) string {
+	switch {
+	case d.Tag != nil:
+		return file + " (tag " + d.Tag.Name + ")"
+	case d.Operation != nil:
+		return file + " (operation " + d.Operation.Name + ")"
+	case d.Type != nil:
+		return file + " (type " + d.Type.Name + ")"
+	}
+	return file
 }
 
 // fileName executes the template that an output's file name is.
@@ -97,7 +113,8 @@ func (f *Folder) fileName(o Output, d Data) (string, error) {
 		return "", o.at.problem("file: %s", unplaced(err))
 	}
 	name := path.Clean(b.String())
-	if !fs.ValidPath(name) || name == "." {
+	odd := func(r rune) bool { return r == '\\' || r == utf8.RuneError || !unicode.IsPrint(r) }
+	if !fs.ValidPath(name) || !filepath.IsLocal(filepath.FromSlash(name)) || name == "." || strings.ContainsFunc(name, odd) {
 		return "", o.at.problem("file %q: want a path below the output folder", b.String())
 	}
 	return name, nil

@@ -32,7 +32,7 @@ func (l *loader) prose(n node, key string) string {
 	if !ok {
 		return ""
 	}
-	if l.swagger {
+	if l.foreign {
 		return plainText(l.text(n, key))
 	}
 	s := strings.TrimSpace(l.text(n, key))
@@ -72,7 +72,7 @@ func htmlIn(line string) string {
 // described is prose that must not be missing.
 func (l *loader) described(n node, what string) string {
 	s := l.prose(n, "description")
-	if s == "" && !l.swagger {
+	if s == "" && !l.foreign {
 		l.fail(n, "%s has no description", what)
 	}
 	return s

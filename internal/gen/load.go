@@ -3,6 +3,7 @@ package gen
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path"
 	"slices"
@@ -26,6 +27,8 @@ func Load(fsys fs.FS, file, source string) (*Spec, error) {
 	if err == nil {
 		l.root(root)
 		l.checkNames()
+	} else if _, broken := l.docs.broken[path.Clean(file)]; !broken {
+		return nil, fmt.Errorf("%s: %w", source, reason(err))
 	}
 	for _, err := range l.docs.broken { // everything else that is wrong may follow from it
 		p, _ := errors.AsType[*Problem](err)
@@ -35,6 +38,14 @@ func Load(fsys fs.FS, file, source string) (*Spec, error) {
 		return nil, l.err(path.Dir(source))
 	}
 	return l.spec, err
+}
+
+// reason is why a file could not be read, without its name.
+func reason(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	return err
 }
 
 // notBroken reports whether a problem is not that of a file that cannot be read at all.
@@ -53,6 +64,7 @@ type loader struct {
 	problems []*Problem
 	checked  map[*yaml.Node]bool // whose keys were checked, in Swagger 2.0
 	swagger  bool                // the root document is Swagger 2.0
+	foreign  bool                // it is not written for us: what it does not say is derived, and how it says things is not judged
 }
 
 // fail notes a problem at n.
@@ -103,6 +115,7 @@ func (l *loader) root(n node) {
 	if l.swagger = l.isSwagger(n); l.swagger {
 		l.docs.home = n.file
 	}
+	l.foreign = l.swagger || !slices.ContainsFunc(n.pairs(), func(p pair) bool { return strings.HasPrefix(p.key, "x-ois-") })
 	if !l.checkKeys(n, "document") {
 		return
 	}
@@ -110,8 +123,8 @@ func (l *loader) root(n node) {
 		l.fail(n, "openapi: got %q; want 3.1.0, or swagger: \"2.0\"", v)
 	}
 	if info, ok := n.get("info"); ok && l.checkKeys(info, "info") {
-		l.spec.Title = l.text(info, "title")
-		l.spec.Version = l.text(info, "version")
+		l.spec.Title = oneLine(plainText(l.text(info, "title")))
+		l.spec.Version = oneLine(plainText(l.text(info, "version")))
 		l.spec.Description = l.prose(info, "description")
 	}
 	l.spec.SignedParameters = l.list(n, "x-ois-signed-parameters")

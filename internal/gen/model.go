@@ -91,7 +91,8 @@ type Operation struct {
 	MaxBody     *int64   // bytes of the request body
 	Responses   []*Response
 
-	at node // for messages
+	id string // operationId as it stands there
+	at node   // for messages
 }
 
 // A Response is what one status means.

@@ -147,7 +147,8 @@ func title(word string) string {
 	if s, ok := initialisms[word]; ok {
 		return s
 	}
-	return strings.ToUpper(word[:1]) + word[1:]
+	r, n := utf8.DecodeRuneInString(word)
+	return string(unicode.ToUpper(r)) + word[n:]
 }
 
 // cutService removes the prefix that marks headers of the service.

@@ -1,6 +1,7 @@
 package gen
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -168,6 +171,13 @@ const maxFile = 16 << 20
 
 // readBounded reads a file that is not too large.
 func readBounded(fsys fs.FS, file string) ([]byte, error) {
+	info, err := fs.Stat(fsys, file)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() { // to open a pipe could take forever
+		return nil, &fs.PathError{Op: "open", Path: file, Err: errors.New("not a regular file")}
+	}
 	f, err := fsys.Open(file)
 	if err != nil {
 		return nil, err
@@ -175,7 +185,7 @@ func readBounded(fsys fs.FS, file string) ([]byte, error) {
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err == nil && len(data) > maxFile {
-		err = fmt.Errorf("%s: larger than %d MiB", file, maxFile>>20)
+		err = &fs.PathError{Op: "read", Path: file, Err: fmt.Errorf("larger than %d MiB", maxFile>>20)}
 	}
 	return data, err
 }
@@ -183,9 +193,28 @@ func readBounded(fsys fs.FS, file string) ([]byte, error) {
 // yamlLine finds the line in an error of the YAML package.
 var yamlLine = regexp.MustCompile(`at L([0-9]+)`)
 
+// notText returns where the first byte is that cannot stand in a text, or -1. The YAML package refuses it,
+// too, but does not say where. What begins with a byte order mark of UTF-16 is for that package to judge.
+func notText(data []byte) int {
+	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
+		return -1
+	}
+	for i := 0; i < len(data); {
+		r, n := utf8.DecodeRune(data[i:])
+		if r == utf8.RuneError && n == 1 || r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0x7f {
+			return i
+		}
+		i += n
+	}
+	return -1
+}
+
 // parse reads one YAML document and refuses what a contract has no use for:
 // tags of one's own, keys twice, and nesting without end.
 func parse(file string, data []byte) (node, error) {
+	if i := notText(data); i >= 0 {
+		return node{}, &Problem{file, 1 + bytes.Count(data[:i], []byte("\n")), "not text in UTF-8, or a control character"}
+	}
 	var doc yaml.Node
 	if err := yaml.Load(data, &doc); err != nil {
 		line := 1
@@ -266,8 +295,11 @@ func (d *documents) follow(n node) (target, error) {
 		}
 		t = next
 	}
-	return target{}, n.problem("references go round in a circle")
+	return target{}, n.problem(endless, maxDepth)
 }
+
+// endless says that following references came to no end.
+const endless = "references go round in a circle, or more than %d stand one behind the other"
 
 // maxSteps bounds the references that are followed, those behind other references counted each time.
 const maxSteps = 1 << 16
@@ -278,10 +310,13 @@ func (d *documents) step(ref node) (target, error) {
 		return target{}, ref.problem("$ref %q: references are followed more than %d times", ref.yaml.Value, maxSteps)
 	}
 	if d.depth++; d.depth > maxDepth {
-		return target{}, ref.problem("$ref %q: references go round in a circle", ref.yaml.Value)
+		return target{}, ref.problem("$ref %q: "+endless, ref.yaml.Value, maxDepth)
 	}
 	defer func() { d.depth-- }()
 	file, pointer, _ := strings.Cut(ref.yaml.Value, "#")
+	if ref.yaml.Value == "" || strings.ContainsFunc(ref.yaml.Value, unicode.IsControl) {
+		return target{}, ref.problem("$ref: want a relative file and a pointer, such as schemas.yaml#/Object")
+	}
 	if strings.Contains(file, ":") || path.IsAbs(file) {
 		return target{}, ref.problem("$ref %q: want a relative file and a pointer, such as schemas.yaml#/Object", ref.yaml.Value)
 	}
@@ -294,7 +329,9 @@ func (d *documents) step(ref node) (target, error) {
 		return target{}, ref.problem("$ref %q leaves the folder of the contract", ref.yaml.Value)
 	}
 	doc, err := d.open(file)
-	if err != nil {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return target{}, ref.problem("$ref %q: %s: %v", ref.yaml.Value, file, p.Err)
+	} else if err != nil {
 		return target{}, ref.problem("$ref %q: %v", ref.yaml.Value, err)
 	}
 	if pointer, err = url.PathUnescape(pointer); err != nil {

@@ -15,11 +15,11 @@ var (
 
 // path reads the operations of one path.
 func (l *loader) path(p pair) {
-	if l.swagger && !swaggerPath.MatchString(p.key) {
+	if l.foreign && !foreignPath.MatchString(p.key) {
 		l.fail(p.name, "path %q: want text and {parameters} after slashes, and ?names of sub-resources", p.key)
 		return
 	}
-	if !l.swagger && !pathKey.MatchString(p.key) {
+	if !l.foreign && !pathKey.MatchString(p.key) {
 		l.fail(p.name, "path %q: want /, /{bucket} or /{bucket}/{key}, and ?names of sub-resources", p.key)
 		return
 	}
@@ -58,16 +58,17 @@ func (l *loader) operation(o *Operation, n, item node) {
 		return
 	}
 	o.at = n
-	o.Name = l.typeName(l.text(n, "operationId"))
+	o.id = l.text(n, "operationId")
+	o.Name = l.typeName(o.id)
 	if !operationID.MatchString(o.Name) {
-		l.fail(n, "operationId %q: want a name such as PutObject", o.Name)
+		l.fail(n, "operationId %q: want a name such as PutObject", o.id)
 	}
 	o.PyName = snake(o.Name)
 	o.Summary = strings.TrimSuffix(l.prose(n, "summary"), ".")
-	if o.Summary == "" && !l.swagger {
+	if o.Summary == "" && !l.foreign {
 		l.fail(n, "%s has no summary", o.Name)
 	}
-	if strings.Contains(o.Summary, "\n") && !l.swagger {
+	if strings.Contains(o.Summary, "\n") && !l.foreign {
 		l.fail(n, "%s: summary: want one line", o.Name)
 	}
 	o.Description = l.described(n, o.Name)
@@ -80,7 +81,7 @@ func (l *loader) operation(o *Operation, n, item node) {
 	l.checkOperation(o, n)
 	l.spec.Operations = append(l.spec.Operations, o)
 	tags := l.list(n, "tags")
-	if l.swagger && len(tags) == 0 {
+	if l.foreign && len(tags) == 0 {
 		tags = []string{"service"}
 	}
 	for _, name := range tags {
@@ -104,7 +105,7 @@ func (l *loader) address(o *Operation) {
 // semantics reads the x-ois keys that are plain values.
 func (l *loader) semantics(o *Operation, n node) {
 	o.Auth = l.choice(n, "x-ois-auth", auths...)
-	if o.Auth == "" && !l.swagger {
+	if o.Auth == "" && !l.foreign {
 		l.fail(n, "%s: x-ois-auth is missing; want %s", o.Name, strings.Join(auths, ", "))
 	}
 	o.DenyAnonymous = l.choice(n, "x-ois-anonymous", "deny", "allow") == "deny"
@@ -112,7 +113,7 @@ func (l *loader) semantics(o *Operation, n node) {
 	o.SourceAuth = l.list(n, "x-ois-source-auth")
 	o.SourceActions = l.list(n, "x-ois-source-action")
 	o.Idempotent = l.choice(n, "x-ois-idempotent", "true", "false", "etag", "position")
-	if o.Idempotent == "" && !l.swagger {
+	if o.Idempotent == "" && !l.foreign {
 		l.fail(n, "%s: x-ois-idempotent is missing; want true, false, etag or position", o.Name)
 	}
 	l.derive(o)
@@ -175,7 +176,7 @@ func (l *loader) parameter(o *Operation, n node, inherited int, body *[]node) {
 	}
 	for i, other := range o.Input {
 		if other.In == in && strings.EqualFold(other.Name, f.Name) {
-			if i < inherited && l.swagger {
+			if i < inherited && l.foreign {
 				o.Input[i] = f // the operation's own word counts
 			} else if o.Input[i].In != "path" {
 				l.fail(n, "%s: parameter %s stands here twice", o.Name, name)
@@ -220,7 +221,7 @@ func (l *loader) content(n node, what string) (kind string, schema node, ok bool
 		switch p.key {
 		case "application/json":
 			kind = "json"
-		case "multipart/form-data":
+		case "multipart/form-data", "application/x-www-form-urlencoded":
 			kind = "form"
 		default:
 			kind = "stream"
@@ -282,7 +283,7 @@ func (l *loader) checkOperation(o *Operation, n node) {
 	if o.Selector != "" && !o.Has("header", o.Selector) {
 		l.fail(n, "%s: selector %s is not a header parameter", o.Name, o.Selector)
 	}
-	if l.swagger {
+	if l.foreign {
 		rename(o.Input, "Zone", "ContentLength", "Body")
 		rename(o.Output, "Status", "RequestID", "Body")
 	}

@@ -83,6 +83,9 @@ func (l *loader) text(n node, key string) string {
 		l.fail(v, "%s: want a plain value", key)
 		return ""
 	}
+	if v.yaml.Tag == "!!null" {
+		return ""
+	}
 	return v.yaml.Value
 }
 
@@ -106,7 +109,7 @@ func (l *loader) number(n node, key string) *int64 {
 		return nil
 	}
 	i, err := strconv.ParseInt(v.yaml.Value, 10, 64)
-	if _, err := strconv.ParseFloat(v.yaml.Value, 64); err == nil && l.swagger && v.is(yaml.ScalarNode) && i == 0 && v.yaml.Value != "0" {
+	if _, err := strconv.ParseFloat(v.yaml.Value, 64); err == nil && l.foreign && v.is(yaml.ScalarNode) && i == 0 && v.yaml.Value != "0" {
 		return nil // a bound of a number with a fraction, which templates do not see
 	}
 	if err != nil || !v.is(yaml.ScalarNode) {

@@ -2,6 +2,7 @@ package gen
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -17,7 +18,7 @@ func (l *loader) field(name string, n, outer node, in, owner string) *Field {
 	}
 	f := &Field{Name: name, In: in, GoName: goName(name), PyName: pyName(name)}
 	l.names(f, n, outer)
-	if f.Description = cmp.Or(l.prose(outer, "description"), l.prose(n, "description")); f.Description == "" && !l.swagger {
+	if f.Description = cmp.Or(l.prose(outer, "description"), l.prose(n, "description")); f.Description == "" && !l.foreign {
 		l.fail(outer, "%s: %s has no description", owner, name)
 	}
 	f.Aliases = l.list(n, "x-ois-aliases")
@@ -72,6 +73,9 @@ func (l *loader) metadata(f *Field, n node) *Field {
 	if !ok {
 		return f
 	}
+	if l.foreign && f.Type.Kind == String { // it cannot say that a header is a map
+		f.Type = &Type{Kind: Map, Elem: f.Type}
+	}
 	if f.In != "header" && f.In != "" || f.Type.Kind != Map || f.Type.Elem.Kind != String {
 		l.fail(n, "%s: want a header or form field that is a map of strings", f.Name)
 		return nil
@@ -88,7 +92,7 @@ func (l *loader) bounds(f *Field, n node) {
 	if list := l.list(n, "enum"); list != nil {
 		f.Enum = list
 	}
-	if v, ok := n.get("default"); ok && (v.is(yaml.ScalarNode) || !l.swagger) {
+	if v, ok := n.get("default"); ok && (v.is(yaml.ScalarNode) || !l.foreign) {
 		f.Default = cmp.Or(l.text(n, "default"), f.Default)
 	}
 	f.Pattern = cmp.Or(l.text(n, "pattern"), f.Pattern)
@@ -172,11 +176,12 @@ func (l *loader) scalar(n node, kind string) *Type {
 	case "binary":
 		t.Kind = Stream
 	case "", "int32", "int64", "unix-time", "double", "float", "uri", "url", "byte", "base64", "email", "hostname", "md5", "etag", "cidr", "ipv4":
-	case "RFC 822", "ISO 8601":
-		t.Kind = Time
-		t.Format = map[string]string{"RFC 822": "http-date", "ISO 8601": "date-time"}[t.Format]
+	case "RFC 822", "date-time-rfc822":
+		t.Kind, t.Format = Time, "http-date"
+	case "ISO 8601":
+		t.Kind, t.Format = Time, "date-time"
 	default:
-		if !l.swagger { // where a format may be anything
+		if !l.foreign { // where a format may be anything
 			l.fail(n, "unknown format %q", t.Format)
 		}
 	}
@@ -198,8 +203,8 @@ func (l *loader) object(t target, name string) *Type {
 		return &Type{Kind: Map, Elem: elem}
 	}
 	id := t.id
-	if id == "" {
-		id = name
+	if id == "" { // the same name may be made of other words elsewhere, which is a mistake to be named
+		id = fmt.Sprintf("%s at %s:%d:%d", name, t.file, t.yaml.Line, t.yaml.Column)
 	} else {
 		name = l.typeName(t.name)
 	}
@@ -210,7 +215,7 @@ func (l *loader) object(t target, name string) *Type {
 		return typ
 	}
 	if !operationID.MatchString(name) {
-		l.fail(t.node, "type %q: want a name such as ObjectPart", name)
+		l.fail(t.node, "type %q: want a name such as ObjectPart", cmp.Or(t.name, name))
 	}
 	typ := &Type{Kind: Object, Name: name, PyName: name, Description: l.prose(t.node, "description"), at: t.node}
 	typ.Fields = l.properties(t.node, name)
@@ -251,17 +256,21 @@ func (l *loader) properties(n node, owner string) []*Field {
 	return fields
 }
 
-// mark notes which objects travel in which direction.
+// mark notes which objects travel in which direction. It looks into each once: objects that have the next one
+// twice would else take it forever.
 func mark(t *Type, input bool) {
 	switch t.Kind {
 	case List, Map:
 		mark(t.Elem, input)
 	case Object:
+		seen := &t.InOutput
 		if input {
-			t.InInput = true
-		} else {
-			t.InOutput = true
+			seen = &t.InInput
 		}
+		if *seen {
+			return
+		}
+		*seen = true
 		for _, f := range t.Fields {
 			mark(f.Type, input)
 		}

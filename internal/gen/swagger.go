@@ -78,15 +78,15 @@ func (l *loader) servers(root node) {
 	}
 }
 
-// swaggerPath is what a path key may be in Swagger 2.0: pieces of text and {parameters}, and names behind a ?.
-var swaggerPath = regexp.MustCompile(`^(/([A-Za-z0-9._~-]|\{[A-Za-z][A-Za-z0-9_.-]*\})*)+(\?[A-Za-z0-9_-]+(&[A-Za-z0-9_-]+)*)?$`)
+// foreignPath is what a path key may be that is not ours: pieces of text and {parameters}, and names behind a ?.
+var foreignPath = regexp.MustCompile(`^(/([A-Za-z0-9._~-]|\{[A-Za-z][A-Za-z0-9_.-]*\})*)+(\?[A-Za-z0-9_-]+(&[A-Za-z0-9_-]+)*)?$`)
 
 // pathParameter finds the {parameters} of a path key.
 var pathParameter = regexp.MustCompile(`\{([^{}]*)\}`)
 
 // typeName makes a name of a type or an operation from what a specification calls it.
 func (l *loader) typeName(s string) string {
-	if !l.swagger || operationID.MatchString(s) {
+	if !l.foreign || operationID.MatchString(s) {
 		return s
 	}
 	return goName(s)
@@ -94,7 +94,7 @@ func (l *loader) typeName(s string) string {
 
 // derive fills in what our contract must say about an operation and Swagger 2.0 has no word for.
 func (l *loader) derive(o *Operation) {
-	if !l.swagger {
+	if !l.foreign {
 		return
 	}
 	o.Idempotent = cmp.Or(o.Idempotent, "true")
@@ -206,7 +206,10 @@ func plainText(s string) string {
 
 // errorBodyFrom takes the body of the first error answer for that of all, if no other is named.
 func (l *loader) errorBodyFrom(n node, o *Operation) {
-	if schema, ok := n.get("schema"); ok && l.swagger && l.spec.ErrorBody == nil {
+	if !l.foreign || l.spec.ErrorBody != nil {
+		return
+	}
+	if kind, schema, ok := l.body(n, o.Name+": error answer"); ok && kind == "json" {
 		if t := l.schema(schema, o.Name+"Error"); t != nil && t.Kind == Object {
 			l.spec.ErrorBody = t
 		}

@@ -106,7 +106,7 @@ func (l *loader) limits(n node) {
 // errors reads the error codes: x-ois-errors of the root, else errors.yaml beside it.
 func (l *loader) errors(root node) {
 	n, ok := root.get("x-ois-errors")
-	if !ok && l.swagger {
+	if !ok && l.foreign {
 		return
 	}
 	if !ok {

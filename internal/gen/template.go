@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -90,6 +91,8 @@ func (f *Folder) setting(p pair) error {
 		parts, err := p.value.texts()
 		if err == nil && len(parts) > 2 {
 			err = p.value.problem("comment: want how it begins and, in a list of two, how it ends")
+		} else if err == nil && strings.Contains(strings.Join(parts, ""), "\n") {
+			err = p.value.problem("comment: want it on one line")
 		}
 		copy(f.Comment[:], parts)
 		return err
@@ -299,8 +302,11 @@ func jsonTag(f *Field) string {
 	return fmt.Sprintf("`json:%q`", f.Name+",omitempty")
 }
 
-// toJSON returns v as JSON, for string literals of most languages.
+// toJSON returns v as JSON, for string literals of most languages. A list without elements is one, not null.
 func toJSON(v any) (string, error) {
+	if list := reflect.ValueOf(v); list.Kind() == reflect.Slice && list.Len() == 0 {
+		return "[]", nil
+	}
 	var b strings.Builder
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
