@@ -41,6 +41,7 @@ type exchange struct {
 	caller         access.Caller
 	logsTo         logsTo
 	bucket         *store.Bucket  // nil where there is none
+	shared         bool           // the answer says which pages of other origins may see it
 	source         *source        // of a copy or move
 	replica        *store.Replica // of a request of another zone
 
@@ -182,6 +183,7 @@ func (x *exchange) fail(err error) {
 	if x.w.status != 0 {
 		panic(http.ErrAbortHandler)
 	}
+	x.shareRefusal()
 	x.body.giveUp()
 	if x.backTo != nil {
 		x.failForm(err)
