@@ -15,7 +15,7 @@ import (
 func TestBodyThatStallsNamesNoAddress(t *testing.T) {
 	here := &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3), Port: 9000}
 	stalled := &net.OpError{Op: "read", Net: "tcp", Source: here, Addr: here, Err: os.ErrDeadlineExceeded}
-	r := httptest.NewRequest(http.MethodPut, "/bucket1?acl", iotest.ErrReader(stalled))
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPut, "/bucket1?acl", iotest.ErrReader(stalled))
 	var u upload
 	u.begin(httptest.NewRecorder(), r)
 	_, err := io.ReadAll(&u)
