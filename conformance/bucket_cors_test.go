@@ -74,6 +74,11 @@ func TestAnswersAreShared(t *testing.T) {
 	b.get("a.txt", page).want(http.StatusOK).wantHeader("Access-Control-Allow-Origin", "https://app.example.com").wantHeader("Access-Control-Expose-Headers", "ETag").wantHeader("Vary", "")
 	b.get("nope", page).wantFault(http.StatusNotFound, "object_not_exists").wantHeader("Access-Control-Allow-Origin", "https://app.example.com")
 	b.as(nil).get("a.txt", page).wantFault(http.StatusForbidden, "permission_denied").wantHeader("Access-Control-Allow-Origin", "https://app.example.com")
+	b.as(newAccount("NOSUCHACCESSKEYID001", "secret")).get("a.txt", page).wantFault(http.StatusUnauthorized, "invalid_access_key_id").
+		wantHeader("Access-Control-Allow-Origin", "https://app.example.com").wantHeader("Access-Control-Expose-Headers", "ETag")
+	s.do(b.as(nil).request("GET", "/a.txt", "", page).presigned(s.owner, 1)).wantFault(http.StatusForbidden, "request_expired").
+		wantHeader("Access-Control-Allow-Origin", "https://app.example.com")
+	b.send("GET", "/a.txt?cors", "", page).wantFault(http.StatusMethodNotAllowed, "method_not_allowed").wantHeader("Access-Control-Allow-Origin", "https://app.example.com")
 	b.get("a.txt").want(http.StatusOK).wantHeader("Access-Control-Allow-Origin", "")
 	b.get("a.txt", "Origin: https://example.org").want(http.StatusOK).wantHeader("Access-Control-Allow-Origin", "")
 	b.put("b.txt", "x", page).want(http.StatusCreated).wantHeader("Access-Control-Allow-Origin", "")

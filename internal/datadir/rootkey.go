@@ -102,7 +102,7 @@ func createRootKey(fsys vfs.FS, file string, secrets *seal.Ring) (RootKey, error
 
 // write writes the file, with the secret sealed if there is a key for that.
 func (k *RootKey) write(fsys vfs.FS, file string, secrets *seal.Ring) error {
-	text := "# The root key pair of this data directory. Whoever has it may do everything.\n" + k.Settings()
+	text := "# The key pair of the user root of this data directory. Whoever has it may do what root may.\n" + k.Settings()
 	if secrets != nil {
 		k.sealed = base64.StdEncoding.EncodeToString(secrets.Seal(k.Secret, k.sealContext()))
 		k.Sealed = true

@@ -27,7 +27,7 @@ func (x *exchange) authorize() (err error) {
 		if x.bucket, err = x.store.Bucket(x.context(), x.address.Bucket); err != nil {
 			return err
 		}
-		if err := x.shareAnswer(); err != nil {
+		if err := x.shareAnswer(x.bucket); err != nil {
 			return err
 		}
 		if a.Bucket, err = x.facts(x.bucket); err != nil {

@@ -86,10 +86,10 @@ func (x *exchange) verifyDomain(domain string) error {
 	want := bucket.Name + "." + bucket.Zone + "." + x.hosts.Domain
 	target, err := x.resolver.LookupCNAME(ctx, domain+".") // with the dot no search list is tried
 	if dns, ok := errors.AsType[*net.DNSError](err); err != nil && (!ok || !dns.IsNotFound) {
-		return fault.Newf(fault.ServiceUnavailable, "the CNAME record of %s could not be looked up; try again: %w", domain, err)
+		return unsaid(fault.Newf(fault.ServiceUnavailable, "the CNAME record of %s could not be looked up; try again", domain), err)
 	}
 	if err != nil {
-		return fault.Newf(fault.CNAMERecordNotAdded, "the domain %s does not lead anywhere; want a CNAME record that leads to %s: %w", domain, want, err)
+		return unsaid(fault.Newf(fault.CNAMERecordNotAdded, "the domain %s does not lead anywhere; want a CNAME record that leads to %s", domain, want), err)
 	}
 	a, err := x.hosts.Resolve(target, "/")
 	if err != nil || !a.Virtual || a.Bucket != bucket.Name {

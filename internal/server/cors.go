@@ -8,6 +8,7 @@ import (
 	"github.com/oisproject/ois/internal/fault"
 	"github.com/oisproject/ois/internal/glob"
 	"github.com/oisproject/ois/internal/op"
+	"github.com/oisproject/ois/internal/store"
 )
 
 // Settings of CORS.
@@ -144,12 +145,13 @@ func (x *exchange) preflight(in *op.OptionsObjectInput) (*op.OptionsObjectOutput
 }
 
 // shareAnswer lets a page of another origin see the answer, also an error, if a rule of the bucket says so.
-func (x *exchange) shareAnswer() error {
+func (x *exchange) shareAnswer(b *store.Bucket) error {
+	x.shared = true
 	origin := x.r.Header.Get("Origin")
 	if origin == "" || x.r.Method == http.MethodOptions {
 		return nil
 	}
-	set, err := x.bucket.GetBucketCORS(x.context(), nil)
+	set, err := b.GetBucketCORS(x.context(), nil)
 	if err != nil {
 		return err
 	}
@@ -164,4 +166,15 @@ func (x *exchange) shareAnswer() error {
 		}
 	}
 	return nil
+}
+
+// shareRefusal is shareAnswer for errors that come before the bucket is looked up, such as a signature that does not match or has
+// expired: the page could not tell them from a network that is down.
+func (x *exchange) shareRefusal() {
+	if x.shared || x.address.Bucket == "" || x.r.Header.Get("Origin") == "" {
+		return
+	}
+	if b, err := x.store.Bucket(x.context(), x.address.Bucket); err == nil {
+		_ = x.shareAnswer(b) // there is an error to tell already
+	}
 }

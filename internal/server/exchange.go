@@ -41,6 +41,7 @@ type exchange struct {
 	caller         access.Caller
 	logsTo         logsTo
 	bucket         *store.Bucket  // nil where there is none
+	shared         bool           // the answer says which pages of other origins may see it
 	source         *source        // of a copy or move
 	replica        *store.Replica // of a request of another zone
 
@@ -172,6 +173,10 @@ func (x *exchange) context() context.Context {
 	return ctx
 }
 
+// unsaid returns an error of which the client is told f alone. The log has the reason, too, which names
+// what is the operator's business: addresses in his network.
+func unsaid(f *fault.Error, reason error) error { return fmt.Errorf("%w: %w", f, reason) }
+
 // fail answers with an error. If an answer has begun it cannot be taken back: the
 // connection is cut, so that the client does not take a part for the whole.
 func (x *exchange) fail(err error) {
@@ -182,6 +187,7 @@ func (x *exchange) fail(err error) {
 	if x.w.status != 0 {
 		panic(http.ErrAbortHandler)
 	}
+	x.shareRefusal()
 	x.body.giveUp()
 	if x.backTo != nil {
 		x.failForm(err)

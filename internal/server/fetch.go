@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -137,7 +136,7 @@ func (b *originBody) Read(p []byte) (int, error) {
 // upstream returns the error of the API for one of another server. What happened in detail is for the log.
 func upstream(who string, err error) error {
 	if e, ok := errors.AsType[*egress.Error](err); ok {
-		return fmt.Errorf("%w: %w", fault.Newf(fault.UpstreamFailed, "%s %s", who, e.Reason), e.Unwrap())
+		return unsaid(fault.Newf(fault.UpstreamFailed, "%s %s", who, e.Reason), e.Unwrap())
 	}
 	if errors.Is(err, egress.ErrURL) {
 		return fault.Newf(fault.UpstreamFailed, "%s cannot be asked: %w", who, err)

@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"time"
 )
@@ -98,6 +99,9 @@ func (u *upload) Read(p []byte) (int, error) {
 	if errors.Is(err, io.EOF) {
 		u.ended = true
 		u.pace.until(time.Time{})
+	}
+	if e, ok := errors.AsType[*net.OpError](err); ok {
+		err = e.Err // without the addresses of both ends: it is told to the client, which may have reached us through a proxy
 	}
 	return n, err
 }

@@ -43,7 +43,7 @@ func (x *exchange) putBucketReplication(in *op.PutBucketReplicationInput) (*op.P
 		return nil, fault.Newf(fault.InvalidRequest, "destination.bucket: no other zone has a bucket %q of the same owner", target)
 	}
 	if err != nil {
-		return nil, fault.Newf(fault.ServiceUnavailable, "another zone cannot be asked whether it has bucket %q: %w", target, err)
+		return nil, unsaid(fault.Newf(fault.ServiceUnavailable, "another zone cannot be asked whether it has bucket %q; try again", target), err)
 	}
 	for i := range in.Rules {
 		in.Rules[i].Destination.Zone = zone

@@ -252,6 +252,17 @@ func TestReplicationSettingsThatAreRefused(t *testing.T) {
 	lone.ask(lone.key, "GET", "/source1?replication", "").want(http.StatusOK)
 }
 
+// TestAZoneThatIsAwayIsNotLocated: where the other zones are is the operator's business, so the log says it and the answer does not.
+func TestAZoneThatIsAwayIsNotLocated(t *testing.T) {
+	from, to := zones(t)
+	to.stop()
+	a := from.ask(from.key, "PUT", "/source1?replication", replicateAll).wantFault(http.StatusServiceUnavailable, "service_unavailable")
+	if strings.Contains(a.text, to.addr) {
+		t.Errorf("a user is told the address of another zone: %s", a.text)
+	}
+	eventually(t, "the log says which zone could not be asked", func() bool { return strings.Contains(from.log.String(), to.addr) })
+}
+
 // TestPeersMayDoLittle checks that who has the key of the zones can do no more than replication needs.
 func TestPeersMayDoLittle(t *testing.T) {
 	_, to := zones(t)

@@ -8,7 +8,7 @@ import (
 	"github.com/oisproject/ois/internal/op"
 )
 
-// A throttle bounds how many buckets a user creates and deletes in a minute.
+// A throttle bounds how many requests to create and delete buckets a user sends in a minute, whatever comes of them.
 type throttle struct {
 	most int // 0 means any number
 
@@ -39,7 +39,7 @@ func (t *throttle) take(user string, now time.Time) error {
 		t.users[user] = m
 	}
 	if m.n >= t.most {
-		return fault.Newf(fault.MaxRequestsExceeded, "the account has created or deleted %d buckets within a minute, which is all it may; try again in %v",
+		return fault.Newf(fault.MaxRequestsExceeded, "the account has sent %d requests to create or delete buckets within a minute, which is all it may; try again in %v",
 			m.n, m.ends.Sub(now).Round(time.Second))
 	}
 	m.n++

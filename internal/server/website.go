@@ -32,7 +32,7 @@ func (x *exchange) serveSite() error {
 	if err != nil {
 		return err
 	}
-	if err := x.shareAnswer(); err != nil {
+	if err := x.shareAnswer(x.bucket); err != nil {
 		return err
 	}
 	key := x.address.Key
