@@ -97,6 +97,7 @@ func TestCORSThatIsNoneIsRefused(t *testing.T) {
 		"age":        `{"cors_rules":[{"allowed_origin":"*","allowed_methods":["GET"],"max_age_seconds":86401}]}`,
 		"header":     `{"cors_rules":[{"allowed_origin":"*","allowed_methods":["GET"],"allowed_headers":["a\r\nb"]}]}`,
 		"exposed":    `{"cors_rules":[{"allowed_origin":"*","allowed_methods":["GET"],"expose_headers":[""]}]}`,
+		"no header":  `{"cors_rules":[{"allowed_origin":"*","allowed_methods":["GET"],"expose_headers":["é"]}]}`,
 		"long":       `{"cors_rules":[{"allowed_origin":"` + strings.Repeat("x", 20_000) + `","allowed_methods":["GET"]}]}`,
 		"vary":       `{"cors_rules":[],"resp_vary":"perhaps"}`,
 	} {

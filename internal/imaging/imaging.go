@@ -14,10 +14,11 @@ import (
 	"time"
 
 	"github.com/oisproject/ois/internal/fault"
+	"github.com/oisproject/ois/internal/op"
 )
 
 // MaxSource is how many bytes an image may have that is processed.
-const MaxSource = 10 << 20
+const MaxSource = op.LimitImageMaxBytes
 
 // Bounds of what is under way at once.
 const (

@@ -691,7 +691,7 @@ const (
 	// LimitCORSMaxAgeSecondsMax: Largest max_age_seconds of a CORS rule.
 	LimitCORSMaxAgeSecondsMax = 86400 // seconds
 	// LimitImageMaxBytes: Largest image that is processed.
-	LimitImageMaxBytes = 10000000 // bytes
+	LimitImageMaxBytes = 10485760 // bytes
 	// LimitImageOperationsMax: How many operations one request runs.
 	LimitImageOperationsMax = 10 // operations
 	// LimitLogFileMaxBytes: Size at which a log is cut.

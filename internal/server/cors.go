@@ -58,7 +58,7 @@ func checkCORSRule(i int, r *op.CORSRule) error {
 		return fault.Newf(fault.InvalidRequest, "cors_rules[%d]: "+format, append([]any{i}, args...)...)
 	}
 	for _, h := range slices.Concat(r.AllowedHeaders, r.ExposeHeaders) {
-		if h == "" || strings.ContainsAny(h, "\r\n,") {
+		if h == "" || strings.Contains(h, ",") || strings.ContainsFunc(h, func(r rune) bool { return r < ' ' || r > '~' }) {
 			return fail("header %q is not allowed; allowed: one name, in which * stands for any text", h)
 		}
 	}
