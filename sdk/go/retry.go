@@ -2,6 +2,7 @@ package ois
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"math/rand/v2"
 	"net"
@@ -108,9 +109,17 @@ func retryable(e *Error, safe bool) bool {
 	case http.StatusRequestTimeout, http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout:
 		return safe
 	case 0:
-		return safe || neverConnected(e.Err)
+		return (safe || neverConnected(e.Err)) && !hopeless(e.Err)
 	}
 	return false
+}
+
+// hopeless reports whether err would come again: there is nothing to sign with, or the server is
+// not to be trusted.
+func hopeless(err error) bool {
+	var credentials *credentialsError
+	var certificate *tls.CertificateVerificationError
+	return errors.As(err, &credentials) || errors.As(err, &certificate)
 }
 
 // neverConnected reports whether err arose before there was a connection.
