@@ -143,7 +143,7 @@ func TestHopelessAttemptsAreNotRepeated(t *testing.T) {
 	}
 	for want, change := range map[string]func(*Config){
 		"ois: HeadObject photos-1/k: tls: failed to verify certificate: x509: certificate signed by unknown authority": func(*Config) {},
-		"ois: HeadObject photos-1/k: credentials: vault is down":                                                        noKeys,
+		"ois: HeadObject photos-1/k: credentials: vault is down":                                                       noKeys,
 	} {
 		c := client(t, srv, change)
 		_, err := c.Bucket("photos-1", "").Head(t.Context(), "k", nil)
@@ -233,7 +233,9 @@ func TestCloseDoesNotWaitForASlowServer(t *testing.T) {
 // TestAnswersOfOtherBytes: HTTP lets servers answer with less than the range, and broken ones send more. Get
 // yields what was asked for, or an error.
 func TestAnswersOfOtherBytes(t *testing.T) {
-	part := func(span, body string) string { return okPart + "Content-Range: bytes " + span + "\r\nConnection: close\r\n\r\n" + body }
+	part := func(span, body string) string {
+		return okPart + "Content-Range: bytes " + span + "\r\nConnection: close\r\n\r\n" + body
+	}
 	const others = "which are not those of the range"
 	for i, c := range []struct {
 		opts   *GetOptions
