@@ -279,6 +279,21 @@ func TestAnswersOfOtherBytes(t *testing.T) {
 	}
 }
 
+// TestTransportsThatDoNotCount: what is shorter than it announced is no answer, also from a transport that lets it pass.
+func TestTransportsThatDoNotCount(t *testing.T) {
+	for name, call := range map[string]func(context.Context, *Bucket) error{"list": listAll, "object": getAll} {
+		n := 0
+		b := testBucket(t, script(&n, func(int, *http.Request) (*http.Response, error) {
+			res := reply(200, `{"keys":[]}`, "Content-Type", "application/json")
+			res.ContentLength = 100
+			return res, nil
+		}), quickly)
+		if err := call(t.Context(), b); !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("%s: %v after %d requests; want ErrUnexpectedEOF", name, err, n)
+		}
+	}
+}
+
 func TestPresignWantsAMethod(t *testing.T) {
 	b := client(t, nil, nil).Bucket("photos-1", "jn1")
 	for _, method := range []string{"", "get", "GET "} {

@@ -140,3 +140,45 @@ func TestSourcesOfCopiesAreEscaped(t *testing.T) {
 		t.Errorf("%v, source %q; want %s", err, sources, want)
 	}
 }
+
+// TestFilesAreReplacedAsAWhole: as long as a download is under way, and when it has failed, the file is what it was,
+// and there is nothing else of it unless it can be continued.
+func TestFilesAreReplacedAsAWhole(t *testing.T) {
+	for _, size := range []int{100, 9 * mb} {
+		for what, broken := range map[string]bool{"fails": true, "goes well": false} {
+			s := newService()
+			s.put("k", pattern(size))
+			if broken {
+				s.objects["photos/k"].etag = `"00000000000000000000000000000000"` // which the bytes do not have
+			}
+			path := filepath.Join(t.TempDir(), "file")
+			if err := os.WriteFile(path, []byte("before"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			content := func() string {
+				data, err := os.ReadFile(path)
+				if err != nil {
+					t.Error(err)
+				}
+				return string(data)
+			}
+			o := small
+			o.Progress = func(e Event) {
+				if got := content(); e.Kind != Done && got != "before" {
+					t.Errorf("%d bytes, %v: the file has %d bytes of something else", size, e.Kind, len(got))
+				}
+			}
+			_, err := New(s.bucket(t), o).DownloadFile(t.Context(), "k", path, nil)
+			want := string(pattern(size))
+			if broken {
+				want = "before"
+			}
+			if got := content(); errors.Is(err, ErrChecksum) != broken || got != want {
+				t.Errorf("a download of %d bytes that %s: %v, and the file has %d bytes", size, what, err, len(got))
+			}
+			if list, err := os.ReadDir(filepath.Dir(path)); err != nil || len(list) != 1 {
+				t.Errorf("the folder has %v, %v; want one file", list, err)
+			}
+		}
+	}
+}
