@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"math"
@@ -179,6 +180,38 @@ func TestFilesAreReplacedAsAWhole(t *testing.T) {
 			if list, err := os.ReadDir(filepath.Dir(path)); err != nil || len(list) != 1 {
 				t.Errorf("the folder has %v, %v; want one file", list, err)
 			}
+		}
+	}
+}
+
+// TestUploadsThatBeginWhenTheContextEnds: what the service begins is removed, although nobody waits for it any longer.
+func TestUploadsThatBeginWhenTheContextEnds(t *testing.T) {
+	data := pattern(13 * mb)
+	ways := uploads(t, data)
+	ways["copy"] = func(ctx context.Context, m *Manager) error {
+		_, err := m.Copy(ctx, "k", "d", nil)
+		return err
+	}
+	for name, way := range ways {
+		s := newService()
+		s.put("d", data)
+		m := New(s.bucket(t), small)
+		m.copyLimit = 4 * mb
+		ctx, cancel := context.WithCancel(t.Context())
+		begun := make(chan struct{})
+		s.intercept(func(w http.ResponseWriter, r *http.Request, call string) bool {
+			if !strings.HasPrefix(call, "InitiateMultipartUpload") {
+				return false
+			}
+			defer close(begun)
+			cancel()
+			s.answer(w, r, "photos", "photos/k")
+			return true
+		})
+		err := way(ctx, m)
+		<-begun
+		if !errors.Is(err, context.Canceled) || s.unfinished() != 0 || s.count("AbortMultipartUpload k") != 1 {
+			t.Errorf("%s: %v, %d uploads are left, calls %q; want that it was cancelled and nothing", name, err, s.unfinished(), s.log())
 		}
 	}
 }
