@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -294,6 +295,31 @@ func TestTransportsThatDoNotCount(t *testing.T) {
 		if err := call(t.Context(), b); !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("%s: %v after %d requests; want ErrUnexpectedEOF", name, err, n)
 		}
+	}
+}
+
+// TestProxiesThatRefuse: the error names the proxy, and since nothing has come through, everything is tried again.
+func TestProxiesThatRefuse(t *testing.T) {
+	for _, status := range []int{http.StatusBadGateway, http.StatusProxyAuthRequired} {
+		n := 0
+		proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			n++
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, "<html>no") // a failure shows in the client
+		}))
+		address, err := url.Parse("http://user:password@" + strings.TrimPrefix(proxy.URL, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tr := NewTransport()
+		tr.Proxy = http.ProxyURL(address)
+		err = moveOver(t.Context(), testBucket(t, tr, quickly))
+		want := fmt.Sprintf("ois: MoveObject photos-1/k: proxyconnect tcp: proxy %s answers %d %s (4 attempts)", address.Host, status, http.StatusText(status))
+		if err == nil || err.Error() != want || n != 4 {
+			t.Errorf("%v after %d requests; want %s", err, n, want)
+		}
+		tr.CloseIdleConnections()
+		proxy.Close()
 	}
 }
 
