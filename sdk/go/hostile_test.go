@@ -323,6 +323,23 @@ func TestProxiesThatRefuse(t *testing.T) {
 	}
 }
 
+// TestLongObjectsOutliveManyConnections: each that gets some way on is worth its request; those that do not use the budget up.
+func TestLongObjectsOutliveManyConnections(t *testing.T) {
+	text := strings.Repeat("0123456789abcdef", 40<<20/16)
+	for cut, whole := range map[int]bool{2 << 20: true, 100 << 10: false} {
+		_, srv := serve(t, func(_ int, w http.ResponseWriter, r *http.Request) { serveObject(w, r, text, `"e"`, cut) })
+		r, err := client(t, srv, quickly).Bucket("photos-1", "").Get(t.Context(), "k", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := io.Copy(io.Discard, r)
+		if whole && (err != nil || n != int64(len(text))) || !whole && !strings.Contains(fmt.Sprint(err), "not retried: the retry budget is used up") {
+			t.Errorf("cut after every %d bytes: %d, %v; want all of them: %v", cut, n, err, whole)
+		}
+		_ = r.Close() // it was only read
+	}
+}
+
 func TestPresignWantsAMethod(t *testing.T) {
 	b := client(t, nil, nil).Bucket("photos-1", "jn1")
 	for _, method := range []string{"", "get", "GET "} {

@@ -108,6 +108,7 @@ type Reader struct {
 
 	broken error // why body is nil
 	fails  int   // in a row, without a byte
+	owed   int64 // bytes to come until the last repetition has paid for itself; 0 if it has
 	err    error // the end, once it is reached
 }
 
@@ -192,6 +193,7 @@ func (r *Reader) Read(p []byte) (int, error) {
 		}
 		if n > 0 {
 			r.fails = 0
+			r.pay(int64(n))
 		}
 		switch {
 		case err == nil:
@@ -265,8 +267,22 @@ func (r *Reader) resume() error {
 		e.Err = fmt.Errorf("%w, after %w", err, r.broken)
 		return e
 	}
-	r.body, r.broken = out.Body, nil
+	r.body, r.broken, r.owed = out.Body, nil, worthRepeating
 	return nil
+}
+
+// worthRepeating is how many bytes make a repetition worth its request. It is no load for nothing then, and
+// the budget gets it back: a long object goes on however often its connections break.
+const worthRepeating = 1 << 20
+
+// pay counts bytes that came after a repetition.
+func (r *Reader) pay(n int64) {
+	if r.owed == 0 {
+		return
+	}
+	if r.owed = max(0, r.owed-n); r.owed == 0 {
+		r.b.c.budget.give()
+	}
 }
 
 // check makes sure that an answer holds the rest of the object.

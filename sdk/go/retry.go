@@ -30,7 +30,8 @@ import (
 //
 // Repetitions are limited to a tenth of the client's successes, and ten more at
 // once: a service in trouble is not held down by its clients. When that budget is
-// used up, calls return the server's error at once.
+// used up, calls return the server's error at once. Reads that go on after a broken connection and get
+// a mebibyte further do not count.
 type RetryPolicy struct {
 	MaxAttempts int           // including the first; 0 means 4
 	BaseDelay   time.Duration // 0 means 50 ms
@@ -88,6 +89,13 @@ func (b *budget) take() bool {
 	}
 	b.used += 10
 	return true
+}
+
+// give returns what take has got.
+func (b *budget) give() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.used = max(0, b.used-10)
 }
 
 // earn counts a success.
