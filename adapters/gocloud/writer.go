@@ -3,6 +3,7 @@ package oisblob
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"io"
 
 	"gocloud.dev/blob/driver"
@@ -75,7 +76,11 @@ func (w *writer) Write(p []byte) (int, error) {
 	if w.pipe == nil {
 		w.start()
 	}
-	return w.pipe.Write(p)
+	n, err := w.pipe.Write(p)
+	if end := w.ctx.Err(); end != nil && errors.Is(err, io.ErrClosedPipe) {
+		err = end // which has closed it
+	}
+	return n, err
 }
 
 // start begins the upload. The end of the context ends it, also while it waits for bytes.

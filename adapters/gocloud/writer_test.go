@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"gocloud.dev/blob"
+	"gocloud.dev/blob/driver"
 	"gocloud.dev/gcerrors"
 
 	ois "github.com/oisproject/ois/sdk/go"
@@ -118,6 +119,28 @@ func TestCancelledWritersLeaveNothing(t *testing.T) {
 	}
 	if _, err := behind.Head(t.Context(), "k", nil); !errors.Is(err, ois.ErrNotFound) {
 		t.Errorf("Head = %v", err)
+	}
+}
+
+// TestCancelledWritersSaySo: whichever end of the pipe is closed first, the error is that of the context.
+func TestCancelledWritersSaySo(t *testing.T) {
+	b := &bucket{b: newBucket(t, "cancelled-early")}
+	ctx, cancel := context.WithCancel(t.Context())
+	d, err := b.NewTypedWriter(ctx, "k", "text/plain", &driver.WriterOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := d.(*writer)
+	if _, err := w.Write([]byte("k")); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	_ = w.pipe.CloseWithError(ctx.Err()) // as the end of the context does, sooner or later
+	if _, err := w.Write([]byte("k")); !errors.Is(err, context.Canceled) {
+		t.Errorf("Write = %v; want that it was cancelled", err)
+	}
+	if err := w.Close(); !errors.Is(err, context.Canceled) {
+		t.Errorf("Close = %v; want that it was cancelled", err)
 	}
 }
 

@@ -15,6 +15,8 @@ const (
 	maxDrain  = 64 << 10 // bytes that are read only to keep their connection
 
 	maxTrusted = 1 << 20 // bytes that are made room for before they come
+
+	drainTime = time.Second / 2 // to keep a connection; a new one takes less
 )
 
 // An answerBody is the body of an answer. It ends when the connection stands still,
@@ -73,7 +75,11 @@ func (b *answerBody) Read(p []byte) (int, error) {
 // Close ends the attempt.
 func (b *answerBody) Close() error {
 	if b.left <= maxDrain && b.err == nil {
-		_, _ = io.CopyN(io.Discard, b, maxDrain) // what fails here fails nobody
+		b.watch.end()
+		last := newWatch(b.cancel, drainTime, 0)
+		last.extend()
+		_, _ = io.CopyN(io.Discard, b.src, maxDrain) // what fails here fails nobody
+		last.end()
 	}
 	b.watch.end()
 	err := b.src.Close()

@@ -43,6 +43,10 @@ func (k *call) try(ctx context.Context) (*api.Response, http.Header, *Error) {
 	return res, answer.Header, e
 }
 
+// identity keeps a transport that is not ours from asking for gzip and decompressing objects that
+// are stored with it, on the quiet.
+var identity = []string{"identity"}
+
 // send signs and sends the request. It returns the answer's head.
 func (k *call) send(ctx, actx context.Context, cancel context.CancelCauseFunc) (*http.Response, error) {
 	header := k.req.Header
@@ -50,6 +54,9 @@ func (k *call) send(ctx, actx context.Context, cancel context.CancelCauseFunc) (
 		header = maps.Clone(header) // the transport may still look at the last one
 	}
 	header["User-Agent"] = k.c.agent
+	if k.req.Op.Stream && k.c.cfg.Transport != nil {
+		header["Accept-Encoding"] = identity
+	}
 	method := k.req.Op.Method
 	m := signature.Message{Method: method, Path: k.path, Query: k.url.RawQuery, Header: header, Bucket: k.bucket}
 	if !k.unsigned {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/oisproject/ois/sdk/go/internal/reading"
 )
 
 // smallBody is up to where a body in memory is handed to net/http as it is. Together
@@ -97,6 +99,21 @@ func (p *payload) measure(s io.ReadSeeker) {
 // rewindable reports whether the body can be sent again.
 func (p *payload) rewindable() bool { return p == nil || p.memory || p.seeker != nil }
 
+// rewind goes back to the start, once the transport has let go of the body.
+func (p *payload) rewind() error {
+	if !p.rewindable() {
+		return errNotRewindable
+	}
+	if p == nil || p.seeker == nil || p.open == nil {
+		return nil
+	}
+	p.open.settle()
+	if _, err := p.seeker.Seek(p.start, io.SeekStart); err != nil {
+		return fmt.Errorf("body goes back to %d: %w", p.start, err)
+	}
+	return nil
+}
+
 // guarded reports whether the body goes to the transport through a guard.
 func (p *payload) guarded() bool {
 	return p != nil && p.size != 0 && (!p.memory || p.size > smallBody)
@@ -140,14 +157,8 @@ func (p *payload) body(w *watch) (io.ReadCloser, error) {
 		return io.NopCloser(src), nil
 	}
 	if p.open != nil {
-		p.open.settle()
-		if !p.rewindable() {
-			return nil, errNotRewindable
-		}
-		if p.seeker != nil {
-			if _, err := p.seeker.Seek(p.start, io.SeekStart); err != nil {
-				return nil, fmt.Errorf("body goes back to %d: %w", p.start, err)
-			}
+		if err := p.rewind(); err != nil {
+			return nil, err
 		}
 	}
 	p.open = &guard{payload: p, src: src, left: p.size, watch: w}
@@ -226,7 +237,7 @@ func (g *guard) Read(b []byte) (int, error) {
 
 func (g *guard) read(b []byte) (int, error) {
 	if g.left < 0 {
-		return g.src.Read(b)
+		return reading.Some(g.src, b)
 	}
 	if g.left == 0 {
 		return 0, io.EOF
@@ -234,7 +245,7 @@ func (g *guard) read(b []byte) (int, error) {
 	if int64(len(b)) > g.left {
 		b = b[:g.left]
 	}
-	n, err := g.src.Read(b)
+	n, err := reading.Some(g.src, b)
 	g.left -= int64(n)
 	if isEOF(err) {
 		err = nil

@@ -185,8 +185,8 @@ func (k *call) again(ctx context.Context, err *Error, header http.Header) (wait 
 	if k.attempts >= policy.MaxAttempts || ctx.Value(withoutRetry{}) != nil {
 		return 0, false
 	}
-	if !k.body.rewindable() {
-		err.note = errNotRewindable.Error()
+	if cause := k.body.rewind(); cause != nil { // before the budget is asked, and while err can be told
+		err.note = cause.Error()
 		return 0, false
 	}
 	wait = policy.delay(k.attempts)
@@ -207,9 +207,10 @@ func (k *call) again(ctx context.Context, err *Error, header http.Header) (wait 
 	return wait, true
 }
 
-// setClock sets the client's clock if the server refused its date, once a call.
+// setClock sets the client's clock if the server refused its date, once a call. It reports whether
+// to try again; if that must not or cannot be, the next call has the right date at least.
 func (k *call) setClock(ctx context.Context, err *Error, header http.Header) bool {
-	if k.skewed || err.Status != http.StatusForbidden || !k.body.rewindable() || ctx.Value(withoutRetry{}) != nil {
+	if k.skewed || err.Status != http.StatusForbidden {
 		return false
 	}
 	theirs, perr := http.ParseTime(header.Get("Date"))
@@ -225,6 +226,13 @@ func (k *call) setClock(ctx context.Context, err *Error, header http.Header) boo
 	}
 	k.skewed = true
 	k.c.skew.Store(int64(time.Until(theirs)))
+	if ctx.Value(withoutRetry{}) != nil {
+		return false
+	}
+	if cause := k.body.rewind(); cause != nil {
+		err.note = cause.Error()
+		return false
+	}
 	return true
 }
 

@@ -167,13 +167,13 @@ func (c *Client) date() []string {
 func (c *Client) signer(ctx context.Context) (*signature.Key, error) {
 	creds, err := c.cfg.Credentials.Credentials(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("credentials: %w", err)
+		return nil, &credentialsError{err}
 	}
 	switch {
 	case creds.AccessKeyID == "" && creds.SecretAccessKey == "":
 		return nil, nil
 	case creds.AccessKeyID == "" || creds.SecretAccessKey == "":
-		return nil, errors.New("credentials: half of a key pair is empty")
+		return nil, &credentialsError{errors.New("half of a key pair is empty")}
 	}
 	if k := c.keys.Load(); k != nil && k.AccessKeyID == creds.AccessKeyID && k.SecretAccessKey == creds.SecretAccessKey {
 		return k.signer, nil

@@ -15,7 +15,7 @@ type Credentials struct {
 }
 
 // A CredentialsProvider is asked for credentials before each attempt. It must be
-// safe for concurrent use and should answer from memory, see [RefreshCredentials].
+// safe for concurrent use and should answer from memory, see [RefreshCredentials]. Its error ends the call.
 type CredentialsProvider interface {
 	Credentials(ctx context.Context) (Credentials, error)
 }
@@ -32,13 +32,19 @@ type static struct{ c Credentials }
 
 func (s static) Credentials(context.Context) (Credentials, error) { return s.c, nil }
 
+// credentialsError is the cause when there is nothing to sign with.
+type credentialsError struct{ err error }
+
+func (e *credentialsError) Error() string { return "credentials: " + e.err.Error() }
+func (e *credentialsError) Unwrap() error { return e.err }
+
 // RefreshCredentials provides what fetch returns, and calls it again when less
 // than a minute of it is left, or less than half of its time if that is shorter. One call
 // fetches; others go on with what they have as long as it is valid, and wait for it after that.
 //
 // If fetch fails, credentials that are still valid stay in use, and fetch is called again after
-// some seconds. Without any, calls fail with its error; so they do if what it returns has
-// expired already.
+// some seconds. Without any, calls fail with its error, also those that waited for it; so they do if what
+// it returns has expired already.
 func RefreshCredentials(fetch func(ctx context.Context) (Credentials, error)) CredentialsProvider {
 	return &refreshing{fetch: fetch, turn: make(chan struct{}, 1)}
 }
@@ -56,6 +62,8 @@ type refreshing struct {
 	have    bool        // guarded by mu
 	current Credentials // guarded by mu
 	due     time.Time   // when to fetch anew, if current expires; guarded by mu
+	fails   int         // of fetch, when there was nothing else; guarded by mu
+	err     error       // of the last of them; guarded by mu
 }
 
 func (r *refreshing) Credentials(ctx context.Context) (Credentials, error) {
@@ -63,6 +71,7 @@ func (r *refreshing) Credentials(ctx context.Context) (Credentials, error) {
 	if fresh {
 		return c, nil
 	}
+	fails, _ := r.failed()
 	if valid {
 		select {
 		case r.turn <- struct{}{}:
@@ -80,7 +89,17 @@ func (r *refreshing) Credentials(ctx context.Context) (Credentials, error) {
 	if c, _, fresh := r.look(); fresh {
 		return c, nil // somebody else has fetched meanwhile
 	}
+	if n, err := r.failed(); n != fails {
+		return Credentials{}, err // of somebody else; if each waited for its own, the last would wait for all
+	}
 	return r.refresh(ctx)
+}
+
+// failed returns how often fetch has failed, and how the last time.
+func (r *refreshing) failed() (n int, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.fails, r.err
 }
 
 // look returns the current credentials, and whether they can be used and need not be fetched.
@@ -103,11 +122,14 @@ func (r *refreshing) refresh(ctx context.Context) (Credentials, error) {
 	}
 	if err != nil {
 		old, valid, _ := r.look()
-		if !valid {
-			return Credentials{}, err
-		}
 		r.mu.Lock()
 		defer r.mu.Unlock()
+		if !valid {
+			if ctx.Err() == nil { // else it failed for this caller alone
+				r.fails, r.err = r.fails+1, err
+			}
+			return Credentials{}, err
+		}
 		r.due = now.Add(refreshPause)
 		return old, nil
 	}

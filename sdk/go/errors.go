@@ -184,6 +184,7 @@ type RedirectError struct {
 	Zone     string // the zone to open the bucket with, if Location names one
 }
 
+// Error names the zone to open the bucket with, or where the server points.
 func (e *RedirectError) Error() string {
 	if e.Zone != "" {
 		return fmt.Sprintf("the bucket is in zone %q: open it with that zone", e.Zone)

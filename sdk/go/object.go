@@ -76,6 +76,10 @@ type Written struct {
 // readers are sent as they come, once. The reader is never closed, and no Read begins
 // after Put has returned. When the context ends while a Read is blocked, Put returns
 // after that Read.
+//
+// Put does not hash the bytes: that would cost every caller an MD5, and TLS guards them on the way. Who wants to know gives
+// ContentMD5, which the service checks before there is an object, or uses package transfer, which compares
+// the MD5 of what it sends and reads with the ETag.
 func (b *Bucket) Put(ctx context.Context, key string, body io.Reader, opts *PutOptions) (*Written, error) {
 	in := api.PutObjectInput{Zone: b.zone, Bucket: b.name, Key: key, Body: body}
 	if opts != nil {

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/oisproject/ois/sdk/go/api"
@@ -86,6 +87,8 @@ func (b *Bucket) presign(ctx context.Context, method, key string, o *PresignOpti
 		return "", errors.New("the bucket has no name")
 	case key == "" && (method == http.MethodPut || method == http.MethodDelete) && len(o.Query) == 0:
 		return "", errors.New("the key is empty") // the address would be that of the bucket
+	case strings.Trim(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" || method == "":
+		return "", fmt.Errorf("method %q; want one in capitals, such as GET", method)
 	case o.Expires == 0:
 		o.Expires = 15 * time.Minute
 	}

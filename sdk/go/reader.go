@@ -51,13 +51,26 @@ func (o *GetOptions) byteRange() (string, error) {
 }
 
 // checkSpan makes sure that an answer has the bytes that were asked for, from off to before
-// end, and no more than them; -1 is an end that nobody knows.
-func (o *GetOptions) checkSpan(off, end int64) error {
+// end: HTTP lets servers send fewer. -1 is an end or a size that nobody knows.
+func (o *GetOptions) checkSpan(off, end, size int64) error {
+	var fits bool
 	switch {
-	case o.Offset < 0 && end-off <= -o.Offset, o.Offset == 0 && o.Length == 0:
-		return nil
-	case o.Offset < 0 || off != o.Offset || o.Length > 0 && end > o.Offset+o.Length:
-		return fmt.Errorf("the answer has bytes %d to %d, which are not those of the range", off, end-1)
+	case size >= 0:
+		first, last := o.Offset, size
+		if first < 0 {
+			first = max(0, size+first)
+		}
+		if o.Length > 0 {
+			last = min(size, first+o.Length)
+		}
+		fits = off == first && end == last
+	case o.Offset < 0:
+		fits = end-off+o.Offset <= 0
+	default:
+		fits = off == o.Offset && (o.Length == 0 || end <= o.Offset+o.Length)
+	}
+	if !fits {
+		return fmt.Errorf("the answer has bytes %d to %d of %d, which are not those of the range", off, end-1, size)
 	}
 	return nil
 }
@@ -95,6 +108,7 @@ type Reader struct {
 
 	broken error // why body is nil
 	fails  int   // in a row, without a byte
+	owed   int64 // bytes to come until the last repetition has paid for itself; 0 if it has
 	err    error // the end, once it is reached
 }
 
@@ -112,8 +126,8 @@ func (b *Bucket) Get(ctx context.Context, key string, opts *GetOptions) (*Reader
 		return nil, b.error(err, api.OpGetObject, key)
 	}
 	r.body = out.Body
-	if err = r.start(out); err == nil && opts != nil {
-		err = opts.checkSpan(r.off, r.end)
+	if err = r.start(out); err == nil && r.in.Range != "" {
+		err = opts.checkSpan(r.off, r.end, r.Info.Size)
 	}
 	if err != nil {
 		_ = out.Body.Close() // nothing was read
@@ -138,13 +152,15 @@ func (r *Reader) start(out *api.GetObjectOutput) error {
 	size := out.ContentLength
 	r.off, r.Length = 0, out.ContentLength
 	switch {
+	case out.Status == http.StatusPartialContent && r.in.Range == "":
+		return errors.New("the answer is a part of the object, and no range was asked for")
 	case out.Status == http.StatusPartialContent:
 		first, last, total, err := parseContentRange(out.ContentRange)
 		if err != nil {
 			return err
 		}
 		r.off, r.Length, size = first, last+1-first, total
-	case r.in.Range != "":
+	case r.in.Range != "" && out.ContentLength != 0: // of nothing there are no ranges
 		return errors.New("the answer ignores the range")
 	}
 	if r.Length >= 0 {
@@ -171,13 +187,19 @@ func (r *Reader) Read(p []byte) (int, error) {
 			continue
 		}
 		n, err := r.body.Read(p)
-		r.off += int64(n)
+		if r.off += int64(n); r.end >= 0 && r.off > r.end {
+			n, r.off = n-int(r.off-r.end), r.end
+			err = errLonger
+		}
 		if n > 0 {
 			r.fails = 0
+			r.pay(int64(n))
 		}
 		switch {
 		case err == nil:
 			return n, nil
+		case errors.Is(err, errLonger):
+			r.err = r.b.error(err, api.OpGetObject, r.in.Key)
 		case isEOF(err) && (r.end < 0 || r.off >= r.end):
 			r.err = io.EOF
 		default:
@@ -206,6 +228,8 @@ func (r *Reader) Close() error {
 	r.body = nil
 	return err
 }
+
+var errLonger = errors.New("the answer has more bytes than it says")
 
 var errReaderClosed = errors.New("ois: read after Close")
 
@@ -243,8 +267,22 @@ func (r *Reader) resume() error {
 		e.Err = fmt.Errorf("%w, after %w", err, r.broken)
 		return e
 	}
-	r.body, r.broken = out.Body, nil
+	r.body, r.broken, r.owed = out.Body, nil, worthRepeating
 	return nil
+}
+
+// worthRepeating is how many bytes make a repetition worth its request. It is no load for nothing then, and
+// the budget gets it back: a long object goes on however often its connections break.
+const worthRepeating = 1 << 20
+
+// pay counts bytes that came after a repetition.
+func (r *Reader) pay(n int64) {
+	if r.owed == 0 {
+		return
+	}
+	if r.owed = max(0, r.owed-n); r.owed == 0 {
+		r.b.c.budget.give()
+	}
 }
 
 // check makes sure that an answer holds the rest of the object.
@@ -252,11 +290,15 @@ func (r *Reader) check(out *api.GetObjectOutput) error {
 	if out.Status != http.StatusPartialContent {
 		return errors.New("the answer ignores the range")
 	}
-	first, last, _, err := parseContentRange(out.ContentRange)
+	first, last, size, err := parseContentRange(out.ContentRange)
+	end := r.end
+	if end < 0 {
+		end = size
+	}
 	switch {
 	case err != nil:
 		return err
-	case first != r.off || r.end >= 0 && last+1 != r.end:
+	case first != r.off || end >= 0 && last+1 != end:
 		return fmt.Errorf("the answer has bytes %d to %d", first, last)
 	case out.ETag != r.Info.ETag:
 		return replaced(r.Info.ETag, out.ETag)

@@ -2,6 +2,7 @@ package ois
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"math/rand/v2"
 	"net"
@@ -29,7 +30,8 @@ import (
 //
 // Repetitions are limited to a tenth of the client's successes, and ten more at
 // once: a service in trouble is not held down by its clients. When that budget is
-// used up, calls return the server's error at once.
+// used up, calls return the server's error at once. Reads that go on after a broken connection and get
+// a mebibyte further do not count.
 type RetryPolicy struct {
 	MaxAttempts int           // including the first; 0 means 4
 	BaseDelay   time.Duration // 0 means 50 ms
@@ -89,6 +91,13 @@ func (b *budget) take() bool {
 	return true
 }
 
+// give returns what take has got.
+func (b *budget) give() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.used = max(0, b.used-10)
+}
+
 // earn counts a success.
 func (b *budget) earn() {
 	b.mu.Lock()
@@ -108,9 +117,17 @@ func retryable(e *Error, safe bool) bool {
 	case http.StatusRequestTimeout, http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout:
 		return safe
 	case 0:
-		return safe || neverConnected(e.Err)
+		return (safe || neverConnected(e.Err)) && !hopeless(e.Err)
 	}
 	return false
+}
+
+// hopeless reports whether err would come again: there is nothing to sign with, or the server is
+// not to be trusted.
+func hopeless(err error) bool {
+	var credentials *credentialsError
+	var certificate *tls.CertificateVerificationError
+	return errors.As(err, &credentials) || errors.As(err, &certificate)
 }
 
 // neverConnected reports whether err arose before there was a connection.

@@ -1,9 +1,12 @@
 package ois
 
 import (
+	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -22,6 +25,7 @@ func NewTransport() *http.Transport {
 	protocols.SetHTTP1(true)
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
+		OnProxyConnectResponse: checkTunnel,
 		DialContext:            dialer.DialContext,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:    10 * time.Second,
@@ -36,6 +40,14 @@ func NewTransport() *http.Transport {
 		DisableCompression:     true,
 		Protocols:              protocols,
 	}
+}
+
+// checkTunnel names the proxy that does not let a connection through; package http has its status alone.
+func checkTunnel(_ context.Context, proxy *url.URL, _ *http.Request, answer *http.Response) error {
+	if answer.StatusCode == http.StatusOK {
+		return nil
+	}
+	return &net.OpError{Op: "proxyconnect", Net: "tcp", Err: errors.New("proxy " + proxy.Host + " answers " + answer.Status)}
 }
 
 // defaultTimeout is for what a Config leaves open.

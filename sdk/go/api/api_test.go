@@ -127,6 +127,22 @@ func TestInputThatIsNotCompleteIsNotSent(t *testing.T) {
 			_, err := c.PutObject(t.Context(), &PutObjectInput{Bucket: "b", Key: "k", Metadata: map[string]string{"a b": ""}})
 			return err
 		}, "Metadata"},
+		{func() error { // a transport would refuse it, and it would be tried again
+			_, err := c.PutObject(t.Context(), &PutObjectInput{Bucket: "b", Key: "k", ContentType: "a\x01b"})
+			return err
+		}, "ContentType"},
+		{func() error {
+			_, err := c.PutObject(t.Context(), &PutObjectInput{Bucket: "b", Key: "k", ContentMD5: "a\x7f"})
+			return err
+		}, "ContentMD5"},
+		{func() error { // the same
+			_, err := c.PutObject(t.Context(), &PutObjectInput{Bucket: "b", Key: "k", Metadata: map[string]string{"a(b": "c"}})
+			return err
+		}, "Metadata"},
+		{func() error { // one of them would get lost
+			_, err := c.PutObject(t.Context(), &PutObjectInput{Bucket: "b", Key: "k", Metadata: map[string]string{"a": "", "A": "c"}})
+			return err
+		}, "Metadata"},
 		{func() error {
 			_, err := c.PutObject(t.Context(), &PutObjectInput{Bucket: "b", Key: "k", ContentLength: 5})
 			return err

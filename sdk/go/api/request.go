@@ -85,8 +85,8 @@ func (b *builder) queryIntPtr(name string, n *int64) {
 // header sets a header unless it is empty. A line break in a value would begin
 // another header.
 func (b *builder) header(field, name, value string) {
-	if strings.ContainsAny(value, "\r\n\x00") {
-		b.fail(field, "has a line break or a zero byte")
+	if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+		b.fail(field, "has a line break or another control character")
 	}
 	if value != "" {
 		b.req.Header[name] = []string{value}
@@ -100,15 +100,22 @@ func (b *builder) headerTime(name string, t time.Time) {
 	}
 }
 
+// nameBytes are what names of metadata are made of.
+const nameBytes = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
+
 // metadata sets a header for each entry.
 func (b *builder) metadata(prefix string, m map[string]string) {
 	for name, value := range m {
-		if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == ':' }) {
+		if strings.Trim(name, nameBytes) != "" || name == "" {
 			b.fail("Metadata", "has the name "+strconv.Quote(name)+`; want letters, digits, "-", "_" and "."`)
 		}
-		b.header("Metadata", http.CanonicalHeaderKey(prefix+name), value)
+		full := http.CanonicalHeaderKey(prefix + name)
+		if b.req.Header[full] != nil {
+			b.fail("Metadata", "has the name "+strconv.Quote(strings.ToLower(name))+" twice, in two spellings")
+		}
+		b.header("Metadata", full, value)
 		if value == "" { // it exists nonetheless
-			b.req.Header[http.CanonicalHeaderKey(prefix+name)] = []string{""}
+			b.req.Header[full] = []string{""}
 		}
 	}
 }

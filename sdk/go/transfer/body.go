@@ -46,6 +46,9 @@ func (b *body) Read(p []byte) (int, error) {
 	}
 	p = b.limit.piece(p[:min(int64(len(p)), b.size-b.pos)])
 	n, err := b.src.ReadAt(p, b.off+b.pos)
+	if n < 0 || n > len(p) {
+		return n, nil // which ends the request
+	}
 	if n > 0 {
 		err = nil // it comes again if it matters
 	}

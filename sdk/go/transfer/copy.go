@@ -152,7 +152,7 @@ func (c *copying) input() (*api.CopyPartInput, error) {
 		return nil, errors.New("the source has no ETag to tell whether parts belong together")
 	}
 	in := &api.CopyPartInput{
-		CopySource:        "/" + url.PathEscape(cmp.Or(c.o.SourceBucket, c.b.Name())) + "/" + strings.ReplaceAll(url.PathEscape(c.source), "%2F", "/"),
+		CopySource:        "/" + escape(cmp.Or(c.o.SourceBucket, c.b.Name())) + "/" + strings.ReplaceAll(escape(c.source), "%2F", "/"),
 		CopySourceIfMatch: c.info.ETag, CopySourceIfNoneMatch: c.o.Source.IfNoneMatch,
 		CopySourceIfModifiedSince: c.o.Source.IfModifiedSince, CopySourceIfUnmodifiedSince: c.o.Source.IfUnmodifiedSince,
 	}
@@ -163,6 +163,9 @@ func (c *copying) input() (*api.CopyPartInput, error) {
 	in.CopySourceEncryptionCustomerAlgorithm, in.CopySourceEncryptionCustomerKey, in.CopySourceEncryptionCustomerKeyMD5, err = header.CustomerKey(c.o.SourceEncryptionKey)
 	return in, err
 }
+
+// escape escapes all that a server could take for something else. Some read + as a blank.
+func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
 
 // target is what the copy is to be.
 func (c *copying) target() (*ois.PutOptions, error) {

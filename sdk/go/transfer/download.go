@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"math"
 	"strings"
 	"sync"
 
@@ -134,8 +135,11 @@ func (d *fetch) begin(ctx context.Context) error {
 
 // find finds the object, and opens its first part unless an earlier run may have that.
 func (d *fetch) find(ctx context.Context, o *ois.GetOptions) error {
-	if o.Offset < 0 && o.Length > 0 {
+	switch {
+	case o.Offset < 0 && o.Length > 0:
 		return errors.New("an offset from the end goes without a length")
+	case o.Length > 0 && o.Offset > math.MaxInt64-o.Length: // parts of it would not be
+		return fmt.Errorf("offset %d and length %d are too large", o.Offset, o.Length)
 	}
 	if d.noted || o.Offset < 0 { // only the size makes parts of that
 		info, err := d.b.Head(ctx, d.key, &ois.HeadOptions{
@@ -315,7 +319,10 @@ func (f *follower) part(ctx context.Context, n int) error {
 		if f.hash != nil {
 			f.hash.Write(p)
 		}
-		_, err := f.w.WriteAt(p, at+off)
+		n, err := f.w.WriteAt(p, at+off)
+		if err == nil && n < len(p) {
+			err = io.ErrShortWrite
+		}
 		return err
 	})
 	if err != nil {
@@ -371,6 +378,7 @@ func (f *follower) follow(ctx context.Context, r io.ReaderAt) error {
 
 // ordered writes the parts one after another, while the next ones are read into buffers.
 func (d *fetch) ordered(ctx context.Context, w io.Writer) error {
+	w = io.MultiWriter(w) // which notices short writes
 	var h hash.Hash
 	if d.checkable() {
 		h = md5.New()

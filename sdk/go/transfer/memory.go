@@ -5,6 +5,8 @@ import (
 	"context"
 	"io"
 	"sync"
+
+	"github.com/oisproject/ois/sdk/go/internal/reading"
 )
 
 // A budget hands out bytes, first come, first served. Whoever wants much is not
@@ -93,7 +95,7 @@ func (b *buffer) fill(ctx context.Context, r io.Reader, most int64) error {
 		if left := most - b.size; int64(len(room)) > left {
 			room = room[:left]
 		}
-		n, err := readSome(r, room)
+		n, err := reading.Some(r, room)
 		b.size += int64(n)
 		if err != nil {
 			return err
@@ -117,16 +119,6 @@ func (b *buffer) room() []byte {
 		b.chunks = append(b.chunks, b.pool.chunks.Get().(*chunk))
 	}
 	return b.chunks[len(b.chunks)-1][b.size%int64(len(chunk{})):]
-}
-
-// readSome is one Read that yields something.
-func readSome(r io.Reader, p []byte) (int, error) {
-	for range 100 {
-		if n, err := r.Read(p); n > 0 || err != nil {
-			return n, err
-		}
-	}
-	return 0, io.ErrNoProgress
 }
 
 // ReadAt implements io.ReaderAt.

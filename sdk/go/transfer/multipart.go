@@ -20,6 +20,10 @@ import (
 // transfer has often ended by then.
 const abortTimeout = 30 * time.Second
 
+// initiateGrace is how long the answer to the beginning of an upload is waited for when the context has
+// ended: nothing else tells the id by which the upload can be removed.
+const initiateGrace = 5 * time.Second
+
 // An upload is a multipart upload.
 type upload struct {
 	b   *ois.Bucket
@@ -47,12 +51,20 @@ func (m *Manager) initiate(ctx context.Context, key string, o *ois.PutOptions) (
 	if err != nil {
 		return nil, err
 	}
-	out, err := u.api.InitiateMultipartUpload(ctx, &api.InitiateMultipartUploadInput{
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	patient, cancel := outlive(ctx, initiateGrace)
+	defer cancel()
+	out, err := u.api.InitiateMultipartUpload(patient, &api.InitiateMultipartUploadInput{
 		Zone: u.b.Zone(), Bucket: u.b.Name(), Key: key,
 		ContentType: o.ContentType, CacheControl: o.CacheControl, ContentDisposition: o.ContentDisposition,
 		ContentEncoding: o.ContentEncoding, Expires: o.Expires, StorageClass: o.StorageClass, Metadata: o.Metadata,
 		EncryptionCustomerAlgorithm: u.algorithm, EncryptionCustomerKey: u.customerKey, EncryptionCustomerKeyMD5: u.customerSum,
 	})
+	if end := context.Cause(ctx); err != nil && end != nil && !errors.Is(err, end) {
+		err = fmt.Errorf("%w: %w", end, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +72,20 @@ func (m *Manager) initiate(ctx context.Context, key string, o *ois.PutOptions) (
 		return nil, errors.New("the service gives the upload no id")
 	}
 	u.id = out.UploadID
-	return u, nil
+	return u, nil // also if the context has ended: whoever sends the parts removes it
+}
+
+// outlive returns a context that ends some time after ctx.
+func outlive(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	timer := time.AfterFunc(by, cancel)
+	timer.Stop()
+	unhook := context.AfterFunc(ctx, func() { timer.Reset(by) })
+	return longer, func() {
+		unhook()
+		timer.Stop()
+		cancel()
+	}
 }
 
 // part sends a part. It returns the part's ETag, and whether it was compared.

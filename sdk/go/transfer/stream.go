@@ -7,6 +7,8 @@ import (
 	"hash"
 	"io"
 	"sync"
+
+	"github.com/oisproject/ois/sdk/go/internal/reading"
 )
 
 // stream sends what can be read only once. One part after another is read into memory,
@@ -138,7 +140,7 @@ func (s *stream) read(ctx context.Context, b *buffer, n int) (p *piece, end bool
 // last makes sure that the stream ends here. It returns io.EOF then.
 func (s *stream) last() error {
 	var one [1]byte
-	n, err := readSome(s.r, one[:])
+	n, err := reading.Some(s.r, one[:])
 	s.size += int64(n)
 	return err
 }

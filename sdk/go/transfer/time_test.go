@@ -5,6 +5,7 @@ package transfer
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -288,5 +289,23 @@ func TestRepeatedPartsCountOnce(t *testing.T) {
 			t.Errorf("%+v; want 9 MiB", last)
 		}
 		same(t, "object", s.object("k"), pattern(9*mb))
+	})
+}
+
+// TestASilentServiceDoesNotHoldWhatHasEnded: the beginning of an upload outlives its context, but not for long.
+func TestASilentServiceDoesNotHoldWhatHasEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService()
+		s.intercept(func(_ http.ResponseWriter, r *http.Request, _ string) bool {
+			<-r.Context().Done()
+			return true
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		start := time.Now()
+		_, err := New(s.direct(t), small).Upload(ctx, "k", bytes.NewReader(make([]byte, 9*mb)), nil)
+		if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took != 10*time.Second+initiateGrace {
+			t.Errorf("%v after %v; want that the time is over after %v", err, took, 10*time.Second+initiateGrace)
+		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"sync/atomic"
 	"time"
@@ -67,7 +68,7 @@ var errChanged = errors.New("the file has changed while it was sent")
 // Upload makes an object of what r yields, from where it stands. Files, and other inputs with
 // ReadAt and Seek such as [bytes.Reader] and [io.SectionReader], are read where the parts are, several at
 // once, and stand behind what was sent afterwards. Any other r is read as a stream of any
-// length, through buffers. It is never closed. If the context ends while a Read is blocked, Upload
+// length, through buffers; nil means no bytes. It is never closed. If the context ends while a Read is blocked, Upload
 // returns after that Read.
 func (m *Manager) Upload(ctx context.Context, key string, r io.Reader, opts *UploadOptions) (*Result, error) {
 	return m.job(key, "", opts).run(ctx, r)
@@ -92,6 +93,9 @@ func (m *Manager) job(key, path string, opts *UploadOptions) *job {
 func (j *job) run(ctx context.Context, r io.Reader) (*Result, error) {
 	if j.err != nil {
 		return nil, j.err
+	}
+	if r == nil {
+		r = http.NoBody
 	}
 	src := sourceOf(r)
 	size := int64(-1)
