@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import time
 from datetime import datetime, timedelta
 from functools import partial
 from typing import IO, Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Union
@@ -19,7 +18,7 @@ from .files import Meter, Progress, Tap
 from .models import ObjectInfo, Prefix, Upload, Version, Written, listed_object, quoted, read_object, timestamp
 from .reader import Reader
 from .sdk.body import Body, length, plain, position
-from .sdk.request import Encoded, Request
+from .sdk.request import Encoded, Request, now
 from .sdk.unpack import Unpacker
 
 Path = Union[str, "os.PathLike[str]"]
@@ -238,7 +237,7 @@ class Bucket:
                 **encryption_arguments(encryption_key),
             )
 
-        return Reader(self.name, key, open_at, start, max(1, int(self.api.config.connection_retries)))
+        return Reader(self.name, key, open_at, start, self.api.config)
 
     def read(self, key: str, **options: Any) -> bytes:
         """Return the bytes of an object. The options are those of get."""
@@ -288,7 +287,7 @@ class Bucket:
         encryption_key: Optional[bytes] = None,
         source_encryption_key: Optional[bytes] = None,
     ) -> Written:
-        """Copy an object of up to 5 GiB within the zone, without sending its bytes.
+        """Copy an object within the zone, without sending its bytes. More than 5 GiB is copied in parts.
 
         Args:
             source: Key of the object to copy.
@@ -304,21 +303,35 @@ class Bucket:
         place = f"/{quote(source_bucket or self.name)}/{quote(source)}"
         if source_version:
             place += "?version_id=" + quote(source_version)
-        replace = metadata is not None or content_type is not None
-        output = self._call(
-            lambda: self.api.copy_object(
+        options = transfer.CopyOptions(metadata, content_type, storage_class, encryption_key, source_encryption_key)
+        try:
+            output = self._call(
+                lambda: self.api.copy_object(
+                    key,
+                    x_qs_copy_source=Encoded(place),
+                    x_qs_metadata_directive="REPLACE" if options.replace else None,
+                    x_qs_meta_data=metadata,
+                    content_type=content_type,
+                    x_qs_storage_class=storage_class,
+                    **encryption_arguments(encryption_key),
+                    **options.opening,
+                ),
                 key,
-                x_qs_copy_source=Encoded(place),
-                x_qs_metadata_directive="REPLACE" if replace else None,
-                x_qs_meta_data=metadata,
-                content_type=content_type,
-                x_qs_storage_class=storage_class,
-                **encryption_arguments(encryption_key),
-                **encryption_arguments(source_encryption_key, "x_qs_copy_source_"),
-            ),
-            key,
-        )
+            )
+        except Error as error:
+            if error.status not in (400, 413):
+                raise
+            at = self._beside(source_bucket)
+            written = transfer.copy_large(self, key, at, source, source_version, place, options)
+            if written is None:
+                raise
+            return written
         return Written.of(output.headers)
+
+    def _beside(self, name: str) -> Bucket:
+        """Return another bucket of the zone, or this one."""
+        api = self.api
+        return Bucket(Calls(api.config, {**api.properties, "bucket-name": name}, api.client)) if name else self
 
     def move(self, source: str, key: str, *, source_bucket: str = "") -> Written:
         """Give an object another key. If the answer gets lost, whether it was moved is not known."""
@@ -359,7 +372,7 @@ class Bucket:
 
     def _link(self, request: Request, expires: Expires, host: str) -> str:
         seconds = expires.total_seconds() if isinstance(expires, timedelta) else expires
-        url = str(request.sign_query(int(time.time() + seconds)).url)
+        url = str(request.sign_query(int(now(self.api.config) + seconds)).url)
         if not host:
             return url
         to = urlsplit(host if "://" in host else f"{self.api.config.protocol}://{host}")
