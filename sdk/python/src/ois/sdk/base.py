@@ -89,12 +89,11 @@ def send(client: requests.Session, config: Any, request: Request) -> Unpacker:
     op = request.operation
     retries = int(config.connection_retries)
     attempts = 0
+    clock_was_set = False
     while True:
         attempts += 1
         if attempts > 1:
             request.rewind()
-        last = attempts > retries
-        response = None
         try:
             response = client.send(
                 request.sign(),
@@ -103,18 +102,23 @@ def send(client: requests.Session, config: Any, request: Request) -> Unpacker:
                 timeout=config.request_timeout(),
             )
             logger.debug("%s %s/%s: %s", op.name, request.bucket, request.key, response.status_code)
-            if last or not retry.after_status(request, response.status_code):
+            if response.status_code in op.success:
+                retry.earn(config)
+            if not clock_was_set and retry.set_clock(request, response):
+                clock_was_set = True
+                response.close()
+                continue
+            wait = None if attempts > retries else retry.wait_before(request, attempts, response)
+            if wait is None:
                 return Unpacker(response, op, attempts)
+            response.close()
         except RequestException as error:
             logger.debug("%s %s/%s: %s", op.name, request.bucket, request.key, type(error).__name__)
-            if last or not retry.after_error(request, error):
+            wait = None if attempts > retries else retry.wait_before(request, attempts, None, error)
+            if wait is None:
+                error.__dict__.update(operation=op.name, attempts=attempts)
                 raise
-        wait = retry.delay(attempts, response)
-        if wait is None and response is not None:
-            return Unpacker(response, op, attempts)
-        if response is not None:
-            response.close()
-        retry.sleep(wait or 0)
+        retry.sleep(wait)
 
 
 __all__ = ["BucketBase", "Service", "Time", "send"]
