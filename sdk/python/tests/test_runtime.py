@@ -444,6 +444,13 @@ def test_the_last_answer_is_the_output():
             list(ois.Client(endpoint=server.endpoint, retries=0).bucket("test-bucket").objects())
 
 
+def knowing(server):
+    """A bucket of a service that is known to obey conditions."""
+    b = bucket(server.endpoint)
+    endpoint.learn(b.config, {"x-qs-request-id": "1", "X-OIS-Extensions": "conditional-write"})
+    return b
+
+
 def test_what_must_not_be_done_twice_is_not():
     parts = [{"part_number": 0}]
     calls = [
@@ -461,11 +468,11 @@ def test_what_must_not_be_done_twice_is_not():
         for answer in (lambda *request: Answer(500), lambda *request: None):
             with Scripted(answer) as server:
                 with contextlib.suppress(requests.ConnectionError):
-                    assert call(bucket(server.endpoint)).status_code == 500
+                    assert call(knowing(server)).status_code == 500
                 assert len(server.requests) == attempts
     for call in (c for c, _ in calls[:5]):  # a refusal is another matter
         with Scripted(lambda *request: Answer(503)) as server:
-            call(bucket(server.endpoint))
+            call(knowing(server))
             assert len(server.requests) == 4
 
 
@@ -668,21 +675,30 @@ def test_work_does_not_run_ahead():
 
 def test_conditions_are_for_services_that_know_them():
     with Scripted([Answer(200)]) as server:
-        b = ois.Client(endpoint=server.endpoint).bucket("test-bucket")
+        client = ois.Client(endpoint=server.endpoint)
         for _ in range(2):
-            with pytest.raises(ois.Unsupported):
-                b.put("x", b"1", if_none_match="*")
+            with pytest.raises(ois.Unsupported, match="PutObject test-bucket/x: "):
+                client.bucket("test-bucket").put("x", b"1", if_none_match="*")
+        with pytest.raises(ois.Unsupported):
+            client.bucket("test-bucket").api.delete_object("x", if_match='"e"')
     assert [r[0] for r in server.requests] == ["HEAD"]
+    knows = {"X_OIS_Extensions": "other, Conditional-Write"}
+    with Scripted([Answer(200, {"buckets": [], "count": 0}, **knows), Answer(201, **knows)]) as server:
+        client.api.config.endpoint = server.endpoint  # another service is asked anew, here by a call of the program
+        assert list(client.buckets()) == []
+        assert client.bucket("test-bucket").api.put_object("x", body=b"", if_none_match="*").status_code == 201
+    assert [r[0] for r in server.requests] == ["GET", "PUT"]
 
 
 def test_buckets_that_do_not_answer():
-    with Scripted([Answer(404), Answer(500), Answer(500)]) as server:
+    nobody = Answer(500, **{"x-qs-request-id": ""})
+    with Scripted([nobody, nobody, Answer(404)]) as server:
         b = ois.Client(endpoint=server.endpoint, retries=0).bucket("test-bucket")
-        assert b.exists() is False
         for call in (b.exists, lambda: b.put("x", b"", if_none_match="*")):
             with pytest.raises(ois.Error) as e:
                 call()
             assert e.value.status == 500
+        assert b.exists() is False
     nowhere = ois.Client(endpoint="http://127.0.0.1:1", retries=0).bucket("test-bucket")
     with pytest.raises(ois.ConnectionFailed):
         nowhere.exists()

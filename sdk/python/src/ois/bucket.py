@@ -13,7 +13,7 @@ from . import transfer
 from ._generated.bucket import Bucket as Calls
 from .calls import call
 from .encryption import encryption_arguments
-from .errors import ChecksumMismatch, Error, NotFound, Unsupported
+from .errors import ChecksumMismatch, Error, NotFound
 from .files import Meter, Progress, Tap
 from .models import ObjectInfo, Prefix, Upload, Version, Written, listed_object, quoted, read_object, timestamp
 from .reader import Reader
@@ -38,7 +38,6 @@ class Bucket:
     def __init__(self, api: Calls) -> None:
         self.api = api
         self.name = api.properties["bucket-name"]
-        self._conditional: Optional[bool] = None
 
     def __repr__(self) -> str:
         return f"<ois.Bucket {self.name}>"
@@ -94,12 +93,12 @@ class Bucket:
             for v in output["keys"]:
                 yield Version(
                     v["key"],
-                    v["version_id"],
-                    bool(v["is_latest"]),
-                    bool(v["delete_marker"]),
-                    int(v["size"]),
-                    quoted(v["etag"]),
-                    timestamp(v["modified"]),
+                    str(v.get("version_id") or ""),
+                    bool(v.get("is_latest")),
+                    bool(v.get("delete_marker")),
+                    int(v.get("size") or 0),
+                    quoted(str(v.get("etag") or "")),
+                    timestamp(v.get("modified") or v.get("created")),
                 )
 
     def uploads(self, prefix: str = "") -> Iterator[Upload]:
@@ -112,7 +111,7 @@ class Bucket:
 
         for output in self._pages(page, {"key_marker": "", "upload_id_marker": ""}):
             for u in output["uploads"]:
-                yield Upload(u["key"], u["upload_id"], timestamp(u["created"]))
+                yield Upload(u["key"], u["upload_id"], timestamp(u.get("created")))
 
     def _pages(self, page: Callable[[Mapping[str, str]], Unpacker], at: Dict[str, str]) -> Iterator[Unpacker]:
         while True:
@@ -161,7 +160,6 @@ class Bucket:
             encryption_key: 32 bytes that the service encrypts with and forgets.
             progress: Called with the bytes that were sent and with those there are, or None.
         """
-        self._need_conditional(if_match or if_none_match)
         body, tap = _tapped(data, progress)
         output = self._call(
             lambda: self.api.put_object(
@@ -188,16 +186,6 @@ class Bucket:
         """Raise if what the service has stored is something else."""
         if len(etag) == 34 and etag.strip('"').lower() != md5:
             raise ChecksumMismatch(f"the service has {etag} where {md5} was sent", bucket=self.name, key=key)
-
-    def _need_conditional(self, condition: Optional[str]) -> None:
-        """Raise if the service would ignore a condition of a write."""
-        if not condition:
-            return
-        if self._conditional is None:
-            words = self._call(self.api.head).headers.get("X-OIS-Extensions", "").split(",")
-            self._conditional = any(w.strip().lower() == "conditional-write" for w in words)
-        if not self._conditional:
-            raise Unsupported("the service does not announce conditional-write, so nothing was sent", bucket=self.name)
 
     def get(
         self,
@@ -253,7 +241,6 @@ class Bucket:
 
     def delete_object(self, key: str, *, version_id: Optional[str] = None, if_match: Optional[str] = None) -> None:
         """Delete an object. One that is not there counts as deleted."""
-        self._need_conditional(if_match)
         self._call(lambda: self.api.delete_object(key, version_id=version_id, if_match=if_match), key)
 
     def delete_objects(self, keys: Iterable[str]) -> List[Error]:
@@ -351,7 +338,10 @@ class Bucket:
             lambda: self.api.append_object(key, position=position, body=data, content_type=content_type or None),
             key,
         )
-        return int(output.headers["x-qs-next-append-position"])
+        following = output.headers.get("x-qs-next-append-position", "")
+        if not following.isdigit():
+            raise Error("the service does not say where the next bytes go; ask head", bucket=self.name, key=key)
+        return int(following)
 
     # Links.
 

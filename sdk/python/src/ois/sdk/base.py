@@ -8,7 +8,9 @@ from typing import Any, Dict, Mapping, Optional
 import requests
 from requests.exceptions import RequestException
 
-from . import retry
+from .._generated.operations import HEAD_BUCKET
+from ..errors import Error, Unsupported
+from . import endpoint, retry
 from .body import Body
 from .operation import Operation
 from .request import Pairs, Request, Time
@@ -85,8 +87,11 @@ def send(client: requests.Session, config: Any, request: Request) -> Unpacker:
 
     Raises:
         requests.RequestException: There was no answer, or none of the service.
+        ois.Unsupported: The service would ignore the condition of a write. Nothing was sent.
     """
     op = request.operation
+    if op.extensions and any(request.req.headers.get(name) for name in op.extensions):
+        _need_conditions(client, config, request)
     retries = int(config.connection_retries)
     attempts = 0
     clock_was_set = False
@@ -102,6 +107,7 @@ def send(client: requests.Session, config: Any, request: Request) -> Unpacker:
                 timeout=config.request_timeout(),
             )
             logger.debug("%s %s/%s: %s", op.name, request.bucket, request.key, response.status_code)
+            endpoint.learn(config, response.headers)
             if response.status_code in op.success:
                 retry.earn(config)
             if not clock_was_set and retry.set_clock(request, response):
@@ -119,6 +125,21 @@ def send(client: requests.Session, config: Any, request: Request) -> Unpacker:
                 error.__dict__.update(operation=op.name, attempts=attempts)
                 raise
         retry.sleep(wait)
+
+
+def _need_conditions(client: requests.Session, config: Any, request: Request) -> None:
+    """Raise if the service would ignore the condition of a write, and overwrite what it must not."""
+    if endpoint.obeys_conditions(config) is None:
+        output = send(client, config, Request(config, HEAD_BUCKET, request.bucket, request.zone))
+        if endpoint.obeys_conditions(config) is None:
+            raise Error.of(output, request.bucket)
+    if not endpoint.obeys_conditions(config):
+        raise Unsupported(
+            "the service does not announce conditional-write, so nothing was sent",
+            operation=request.operation.name,
+            bucket=request.bucket,
+            key=request.key,
+        )
 
 
 __all__ = ["BucketBase", "Service", "Time", "send"]

@@ -68,6 +68,7 @@ class Request:
         self.operation = _variant(operation, given_headers)
         self.config = config
         self.bucket = bucket
+        self.zone = zone
         self.key = key
         self._check(params, given_headers, given)
         host, in_host = site(config, zone, bucket)
