@@ -85,17 +85,17 @@ class Client:
         """Yield the buckets of the caller, of one zone or of all."""
         offset = 0
         while True:
-            page = call(partial(self.api.list_buckets, limit=1000, offset=offset, location=zone or None))
+            page = call(partial(self.api.list_buckets, limit=1000, offset=offset or None, location=zone or None))
             for b in page["buckets"]:
-                yield BucketInfo(b["name"], b["location"], b["url"], timestamp(b["created"]))
+                yield BucketInfo(b["name"], b.get("location", ""), b.get("url", ""), timestamp(b.get("created")))
             offset += len(page["buckets"])
-            if not page["buckets"] or offset >= page["count"]:
+            if not page["buckets"] or offset >= page.get("count", 0):
                 return
 
     def zones(self) -> Iterator[Zone]:
         """Yield the zones of the service."""
         for z in call(self.api.list_locations)["locations"]:
-            yield Zone(z["id"], z["name"], z["endpoint"])
+            yield Zone(z["id"], z.get("name", ""), z.get("endpoint", ""))
 
     def close(self) -> None:
         """Close the connections."""
