@@ -1,5 +1,6 @@
 """Transfers of files against a server."""
 
+import gc
 import hashlib
 import io
 import json
@@ -315,6 +316,44 @@ def test_threads_share_a_client(bucket):
         t.join()
     assert errors == []
     assert sum(1 for _ in bucket.objects()) == 240
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="needs Linux")
+def test_nothing_is_left_open(server, file, tmp_path):
+    def stop(done, total):
+        if done > 10 * MiB:
+            raise OSError("stopped")
+
+    def work():
+        with ois.Client(KEY_ID, SECRET, endpoint=server.endpoint, zone=ZONE) as client:
+            bucket = client.create_bucket(f"python-{os.urandom(6).hex()}")
+            bucket.upload_file("x", file)
+            bucket.download_file("x", tmp_path / "target")
+            for fails in (
+                lambda: bucket.upload_file("y", file, progress=stop),
+                lambda: bucket.upload("y", Pipe(file.read_bytes()), progress=stop),
+                lambda: bucket.download_file("x", tmp_path / "target", progress=stop),
+            ):
+                with pytest.raises(OSError, match="stopped"):
+                    fails()
+            with pytest.raises(ois.NotFound):
+                bucket.get("nope")
+            next(iter(bucket.get("x")))  # given up without being closed
+            bucket.api.get_object("x")
+            assert list(bucket.uploads()) == []
+            bucket.delete_object("x")
+            bucket.delete()
+
+    def opened():
+        gc.collect()
+        return len(os.listdir("/proc/self/fd")), threading.active_count()
+
+    work()
+    before = opened()
+    for _ in range(3):
+        work()
+    assert opened() == before
+    assert sorted(p.name for p in tmp_path.iterdir() if p.is_file()) == ["file", "target"]
 
 
 def test_a_lost_answer_to_the_completion(monkeypatch):
