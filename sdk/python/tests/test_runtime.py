@@ -726,6 +726,28 @@ def test_headers_that_are_wrong_are_no_broken_connection():
     assert "x-qs-meta-a" not in bucket().put_object_request("x", x_qs_meta_data={"a": None}).req.headers
 
 
+def test_a_configuration_that_is_given_stays_as_it_is():
+    config = Config("a", "b")
+    before = dict(vars(config))
+    assert ois.Client("c", "d", config=config, endpoint="http://127.0.0.1:1", zone="z", retries=0).api.config.port == 1
+    assert ois.Client(config=config).api.config.host == "is.shanhe.com"
+    assert vars(config) == before
+
+
+@pytest.mark.parametrize("page", [{}, {"keys": None, "buckets": None, "uploads": None, "locations": None}])
+def test_listings_of_nothing(page):
+    with Scripted(lambda *request: Answer(200, page)) as server:
+        client = ois.Client(endpoint=server.endpoint)
+        b = client.bucket("test-bucket")
+        for entries in (b.objects(), b.entries(), b.versions(), b.uploads(), client.buckets(), client.zones()):
+            assert list(entries) == []
+
+
+def test_an_append_without_a_position_is_told():
+    with Scripted([Answer(200)]) as server, pytest.raises(ois.Error, match="does not say where the next bytes go"):
+        ois.Client(endpoint=server.endpoint).bucket("test-bucket").append("x", b"1", 0)
+
+
 def test_errors_can_be_pickled():
     error = ois.NotFound("gone", status=404, code="object_not_exists", bucket="b", key="k", attempts=2)
     copy = pickle.loads(pickle.dumps(error))

@@ -78,7 +78,7 @@ class Bucket:
         for output in self._pages(page, {"marker": marker}):
             for folder in output.get("common_prefixes") or []:
                 yield Prefix(folder)
-            for entry in output["keys"]:
+            for entry in output.get("keys") or []:
                 yield listed_object(entry)
 
     def versions(self, prefix: str = "") -> Iterator[Version]:
@@ -90,7 +90,7 @@ class Bucket:
             )
 
         for output in self._pages(page, {"key_marker": "", "version_id_marker": ""}):
-            for v in output["keys"]:
+            for v in output.get("keys") or []:
                 yield Version(
                     v["key"],
                     str(v.get("version_id") or ""),
@@ -110,7 +110,7 @@ class Bucket:
             )
 
         for output in self._pages(page, {"key_marker": "", "upload_id_marker": ""}):
-            for u in output["uploads"]:
+            for u in output.get("uploads") or []:
                 yield Upload(u["key"], u["upload_id"], timestamp(u.get("created")))
 
     def _pages(self, page: Callable[[Mapping[str, str]], Unpacker], at: Dict[str, str]) -> Iterator[Unpacker]:
