@@ -57,7 +57,9 @@ def bucket(address="http://127.0.0.1:1", **values):
 # Signatures.
 
 
-@pytest.mark.parametrize("v", json.loads((VECTORS / "signatures.json").read_text()), ids=lambda v: v["name"])
+@pytest.mark.parametrize(
+    "v", json.loads((VECTORS / "signatures.json").read_text(encoding="utf-8")), ids=lambda v: v["name"]
+)
 def test_vectors(v):
     if v["form"] == "policy":
         text = base64.b64encode(v["policy"].encode()).decode()
@@ -410,8 +412,8 @@ def test_bodies_that_are_none(body):
 
 
 def test_a_text_file_that_stands_later_is_refused(tmp_path):
-    (tmp_path / "f").write_text("目录\nb")
-    with open(tmp_path / "f") as f:
+    (tmp_path / "f").write_text("目录\nb", encoding="utf-8")
+    with open(tmp_path / "f", encoding="utf-8") as f:
         f.readline()
         with pytest.raises(ValueError, match="mode 'rb'"):
             bucket().put_object("x", body=f)
