@@ -24,7 +24,7 @@ type ObjectVersion struct {
 // [api.Client.PutBucketVersioning].
 func (b *Bucket) Versions(ctx context.Context, prefix string) iter.Seq2[ObjectVersion, error] {
 	return func(yield func(ObjectVersion, error) bool) {
-		in := api.ListObjectVersionsInput{Zone: b.zone, Bucket: b.name, Prefix: prefix}
+		in := api.ListObjectVersionsInput{Zone: b.zone, Bucket: b.name, Prefix: prefix, Limit: 1000}
 		for {
 			out, err := b.api.ListObjectVersions(ctx, &in)
 			if err == nil && out.HasMore && (out.NextKeyMarker == "" || out.NextKeyMarker == in.KeyMarker && out.NextVersionIDMarker == in.VersionIDMarker) {

@@ -30,7 +30,7 @@ func TestVersionsArePaged(t *testing.T) {
 		t.Errorf("got %+v", list)
 	}
 	targets := []string{
-		"/photos-1?versions&prefix=p%2F", "/photos-1?versions&prefix=p%2F&key_marker=a&version_id_marker=1", "/photos-1?versions&prefix=p%2F&key_marker=a&version_id_marker=0",
+		"/photos-1?versions&prefix=p%2F&limit=1000", "/photos-1?versions&prefix=p%2F&key_marker=a&version_id_marker=1&limit=1000", "/photos-1?versions&prefix=p%2F&key_marker=a&version_id_marker=0&limit=1000",
 	}
 	for i, s := range rec.requests() {
 		if s.Target != targets[i] {

@@ -294,6 +294,31 @@ func TestFormIsThatOfABrowser(t *testing.T) {
 	}
 }
 
+func TestFormFileHasTypeOfObject(t *testing.T) {
+	for _, tt := range []struct{ object, file, want string }{
+		{"", "", "application/octet-stream"},
+		{"text/x-a", "", "text/x-a"},
+		{"", "image/png", "image/png"},
+		{"text/x-a", "image/png", "image/png"}, // as given, for the service to refuse
+	} {
+		f := answer(201, "")
+		in := &PostObjectInput{Bucket: "b", Key: "k", ContentType: tt.object, FileType: tt.file, Body: strings.NewReader("")}
+		if _, err := New(f).PostObject(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(f.req.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := "\r\nContent-Type: " + tt.want + "\r\n"; !strings.Contains(string(data), want) {
+			t.Errorf("object %q, file %q: got %q; want %q", tt.object, tt.file, data, tt.want)
+		}
+		if f.req.ContentLength != int64(len(data)) {
+			t.Errorf("length %d of a form with an empty file; want %d", f.req.ContentLength, len(data))
+		}
+	}
+}
+
 // TestEveryOperationHasAMethod holds the client to the contract, and each method to its shape.
 func TestEveryOperationHasAMethod(t *testing.T) {
 	c := reflect.ValueOf(New(&fake{}))

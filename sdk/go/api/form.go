@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"mime/multipart"
 	"net/textproto"
@@ -13,6 +14,7 @@ import (
 type form struct {
 	head bytes.Buffer
 	w    *multipart.Writer
+	kind string // media type of the object, which the file must have
 	err  error
 }
 
@@ -25,6 +27,9 @@ func newForm() *form {
 
 // field adds a field unless it is empty.
 func (f *form) field(name, value string) {
+	if name == "content-type" {
+		f.kind = value
+	}
 	if value != "" && f.err == nil {
 		f.err = f.w.WriteField(name, value)
 	}
@@ -46,10 +51,7 @@ func (f *form) metadata(prefix string, m map[string]string) {
 func (f *form) file(b *builder, name, kind string, body io.Reader, length int64) {
 	h := make(textproto.MIMEHeader)
 	h.Set("Content-Disposition", `form-data; name="file"; filename="`+escapeQuotes(name)+`"`)
-	if kind == "" {
-		kind = "application/octet-stream"
-	}
-	h.Set("Content-Type", kind)
+	h.Set("Content-Type", cmp.Or(kind, f.kind, "application/octet-stream"))
 	if _, err := f.w.CreatePart(h); err != nil && f.err == nil {
 		f.err = err
 	}
@@ -63,10 +65,11 @@ func (f *form) file(b *builder, name, kind string, body io.Reader, length int64)
 	b.req.Header["Content-Type"] = []string{f.w.FormDataContentType()}
 	b.req.Body = io.MultiReader(bytes.NewReader(f.head.Bytes()), body, bytes.NewReader(tail))
 	b.req.ContentLength = -1
-	if n, ok := remaining(body); length <= 0 && ok {
-		length = n
+	known := length > 0
+	if n, ok := remaining(body); !known && ok {
+		length, known = n, true
 	}
-	if length > 0 {
+	if known {
 		b.req.ContentLength = int64(f.head.Len()) + length + int64(len(tail))
 	}
 }

@@ -43,6 +43,8 @@ class Recorder:
                 answer, kind = answer_to(self.command, self.path, self.headers["Host"])
                 self.send_response(200)
                 self.send_header("Content-Type", kind)
+                self.send_header("X-QS-Request-Id", "0123")
+                self.send_header("X-OIS-Extensions", "conditional-write")
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
                 self.wfile.write(answer)

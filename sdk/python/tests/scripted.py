@@ -35,7 +35,7 @@ class Scripted:
                 if answer is None:
                     self.close_connection = True
                     return
-                self.send_response(answer.status)
+                self.send_response_only(answer.status)
                 headers = {"x-qs-request-id": "0123", "Content-Type": "text/plain", **answer.headers}
                 for name, value in headers.items():
                     self.send_header(name, value)

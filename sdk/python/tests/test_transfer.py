@@ -1,5 +1,6 @@
 """Transfers of files against a server."""
 
+import gc
 import hashlib
 import io
 import json
@@ -13,12 +14,16 @@ import threading
 import time
 
 import pytest
+import requests
 from conftest import KEY_ID, SECRET, ZONE
 from scripted import Answer, Scripted
 
 import ois
+from ois import transfer
+from ois._generated import operations
 from ois.sdk import retry
 from ois.sdk.client.upload_client import UploadClient
+from ois.sdk.unpack import Unpacker
 
 SOURCE = str(pathlib.Path(ois.__file__).parents[1])
 MiB = 1 << 20
@@ -313,6 +318,44 @@ def test_threads_share_a_client(bucket):
     assert sum(1 for _ in bucket.objects()) == 240
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="needs Linux")
+def test_nothing_is_left_open(server, file, tmp_path):
+    def stop(done, total):
+        if done > 10 * MiB:
+            raise OSError("stopped")
+
+    def work():
+        with ois.Client(KEY_ID, SECRET, endpoint=server.endpoint, zone=ZONE) as client:
+            bucket = client.create_bucket(f"python-{os.urandom(6).hex()}")
+            bucket.upload_file("x", file)
+            bucket.download_file("x", tmp_path / "target")
+            for fails in (
+                lambda: bucket.upload_file("y", file, progress=stop),
+                lambda: bucket.upload("y", Pipe(file.read_bytes()), progress=stop),
+                lambda: bucket.download_file("x", tmp_path / "target", progress=stop),
+            ):
+                with pytest.raises(OSError, match="stopped"):
+                    fails()
+            with pytest.raises(ois.NotFound):
+                bucket.get("nope")
+            next(iter(bucket.get("x")))  # given up without being closed
+            bucket.api.get_object("x")
+            assert list(bucket.uploads()) == []
+            bucket.delete_object("x")
+            bucket.delete()
+
+    def opened():
+        gc.collect()
+        return len(os.listdir("/proc/self/fd")), threading.active_count()
+
+    work()
+    before = opened()
+    for _ in range(3):
+        work()
+    assert opened() == before
+    assert sorted(p.name for p in tmp_path.iterdir() if p.is_file()) == ["file", "target"]
+
+
 def test_a_lost_answer_to_the_completion(monkeypatch):
     monkeypatch.setattr(retry, "sleep", lambda seconds: None)
     stored = {}
@@ -351,6 +394,86 @@ def test_a_file_that_shrinks(bucket, file):
 
     with pytest.raises(OSError, match="become shorter"):
         bucket.put("x", Shrinks(content(6 * MiB)))
+
+
+def test_a_file_that_changes_meanwhile_is_not_stored(bucket, file, tmp_path):
+    def touch(done, total):
+        os.utime(file, (1, 1))
+
+    for options in ({}, {"checkpoint": tmp_path / "note"}):
+        with pytest.raises(OSError, match="was changed while it was uploaded"):
+            bucket.upload_file("x", file, progress=touch, **options)
+        os.utime(file)
+        with pytest.raises(ois.NotFound):
+            bucket.head("x")
+    bucket.upload_file("x", file, checkpoint=tmp_path / "note")  # the note is of another file, and the upload is gone
+    assert bucket.read("x") == file.read_bytes()
+
+
+def test_a_part_file_that_was_cut_begins_anew(bucket, file, tmp_path):
+    bucket.upload_file("x", file)
+    note, target = tmp_path / "note", tmp_path / "target"
+
+    def stop(done, total):
+        if done > 17 * MiB:
+            raise OSError("stopped")
+
+    with pytest.raises(OSError, match="stopped"):
+        bucket.download_file("x", target, checkpoint=note, progress=stop, threads=1)
+    os.truncate(f"{target}.ois-part", 5)
+    bucket.download_file("x", target, checkpoint=note)
+    assert target.read_bytes() == file.read_bytes()
+
+
+def test_a_folder_is_no_file(bucket, tmp_path):
+    with Scripted([]) as server, pytest.raises(IsADirectoryError):
+        ois.Client(endpoint=server.endpoint).bucket("b").download_file("x", tmp_path)
+
+
+def too_large(key, **arguments):
+    """What the service answers to a copy of more than 5 GiB."""
+    answer = requests.Response()
+    answer.status_code, answer._content = 400, b'{"code": "entity_too_large", "message": "m"}'
+    answer.request = requests.Request("PUT", "http://x/").prepare()
+    return Unpacker(answer, operations.COPY_OBJECT)
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_large_objects_are_copied_in_parts(bucket, file, monkeypatch, sealed):
+    old, new = (bytes(range(32)), bytes(range(1, 33))) if sealed else (None, None)
+    bucket.upload_file(
+        "a b", file, metadata={"n": "1"}, content_type="text/x-a", cache_control="no-store", encryption_key=old
+    )
+    monkeypatch.setattr(bucket.api, "copy_object", too_large, raising=False)
+    keys = {"source_encryption_key": old, "encryption_key": new}
+    with pytest.raises(ois.Error, match="entity_too_large"):
+        bucket.copy("a b", "copied", **keys)  # what is not too large was refused for something else
+    monkeypatch.setattr(transfer, "MAX_COPY", 20 * MiB)
+    monkeypatch.setattr(transfer, "COPY_PART", 8 * MiB)
+    copied = bucket.copy("a b", "copied", **keys)
+    assert bucket.read("copied", encryption_key=new) == file.read_bytes()
+    info = bucket.head("copied")
+    assert (info.metadata, info.content_type, info.cache_control) == ({"n": "1"}, "text/x-a", "no-store")
+    assert (info.etag, info.encrypted) == (copied.etag, sealed)
+    bucket.copy("a b", "again", metadata={"n": "2"}, source_bucket=bucket.name, **keys)
+    info = bucket.head("again")
+    assert (info.metadata, info.content_type, info.cache_control) == ({"n": "2"}, "application/octet-stream", "")
+
+
+def test_a_source_that_is_replaced_while_it_is_copied(bucket, file, monkeypatch):
+    bucket.upload_file("x", file)
+    monkeypatch.setattr(bucket.api, "copy_object", too_large, raising=False)
+    monkeypatch.setattr(transfer, "MAX_COPY", 20 * MiB)
+    monkeypatch.setattr(transfer, "COPY_PART", 8 * MiB)
+    begin = bucket.api.initiate_multipart_upload
+
+    def replace(*arguments, **options):
+        bucket.put("x", b"\0" * (21 * MiB + 5))
+        return begin(*arguments, **options)
+
+    monkeypatch.setattr(bucket.api, "initiate_multipart_upload", replace, raising=False)
+    with pytest.raises(ois.PreconditionFailed):
+        bucket.copy("x", "copied")
 
 
 def test_options_that_are_wrong(bucket, file):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import time
 from datetime import datetime, timedelta
 from functools import partial
 from typing import IO, Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Union
@@ -14,12 +13,12 @@ from . import transfer
 from ._generated.bucket import Bucket as Calls
 from .calls import call
 from .encryption import encryption_arguments
-from .errors import ChecksumMismatch, Error, NotFound, Unsupported
+from .errors import ChecksumMismatch, Error, NotFound
 from .files import Meter, Progress, Tap
 from .models import ObjectInfo, Prefix, Upload, Version, Written, listed_object, quoted, read_object, timestamp
 from .reader import Reader
 from .sdk.body import Body, length, plain, position
-from .sdk.request import Encoded, Request
+from .sdk.request import Encoded, Request, now
 from .sdk.unpack import Unpacker
 
 Path = Union[str, "os.PathLike[str]"]
@@ -39,7 +38,6 @@ class Bucket:
     def __init__(self, api: Calls) -> None:
         self.api = api
         self.name = api.properties["bucket-name"]
-        self._conditional: Optional[bool] = None
 
     def __repr__(self) -> str:
         return f"<ois.Bucket {self.name}>"
@@ -80,7 +78,7 @@ class Bucket:
         for output in self._pages(page, {"marker": marker}):
             for folder in output.get("common_prefixes") or []:
                 yield Prefix(folder)
-            for entry in output["keys"]:
+            for entry in output.get("keys") or []:
                 yield listed_object(entry)
 
     def versions(self, prefix: str = "") -> Iterator[Version]:
@@ -92,15 +90,15 @@ class Bucket:
             )
 
         for output in self._pages(page, {"key_marker": "", "version_id_marker": ""}):
-            for v in output["keys"]:
+            for v in output.get("keys") or []:
                 yield Version(
                     v["key"],
-                    v["version_id"],
-                    bool(v["is_latest"]),
-                    bool(v["delete_marker"]),
-                    int(v["size"]),
-                    quoted(v["etag"]),
-                    timestamp(v["modified"]),
+                    str(v.get("version_id") or ""),
+                    bool(v.get("is_latest")),
+                    bool(v.get("delete_marker")),
+                    int(v.get("size") or 0),
+                    quoted(str(v.get("etag") or "")),
+                    timestamp(v.get("modified") or v.get("created")),
                 )
 
     def uploads(self, prefix: str = "") -> Iterator[Upload]:
@@ -112,8 +110,8 @@ class Bucket:
             )
 
         for output in self._pages(page, {"key_marker": "", "upload_id_marker": ""}):
-            for u in output["uploads"]:
-                yield Upload(u["key"], u["upload_id"], timestamp(u["created"]))
+            for u in output.get("uploads") or []:
+                yield Upload(u["key"], u["upload_id"], timestamp(u.get("created")))
 
     def _pages(self, page: Callable[[Mapping[str, str]], Unpacker], at: Dict[str, str]) -> Iterator[Unpacker]:
         while True:
@@ -162,7 +160,6 @@ class Bucket:
             encryption_key: 32 bytes that the service encrypts with and forgets.
             progress: Called with the bytes that were sent and with those there are, or None.
         """
-        self._need_conditional(if_match or if_none_match)
         body, tap = _tapped(data, progress)
         output = self._call(
             lambda: self.api.put_object(
@@ -189,16 +186,6 @@ class Bucket:
         """Raise if what the service has stored is something else."""
         if len(etag) == 34 and etag.strip('"').lower() != md5:
             raise ChecksumMismatch(f"the service has {etag} where {md5} was sent", bucket=self.name, key=key)
-
-    def _need_conditional(self, condition: Optional[str]) -> None:
-        """Raise if the service would ignore a condition of a write."""
-        if not condition:
-            return
-        if self._conditional is None:
-            words = self._call(self.api.head).headers.get("X-OIS-Extensions", "").split(",")
-            self._conditional = any(w.strip().lower() == "conditional-write" for w in words)
-        if not self._conditional:
-            raise Unsupported("the service does not announce conditional-write, so nothing was sent", bucket=self.name)
 
     def get(
         self,
@@ -238,7 +225,7 @@ class Bucket:
                 **encryption_arguments(encryption_key),
             )
 
-        return Reader(self.name, key, open_at, start, max(1, int(self.api.config.connection_retries)))
+        return Reader(self.name, key, open_at, start, self.api.config)
 
     def read(self, key: str, **options: Any) -> bytes:
         """Return the bytes of an object. The options are those of get."""
@@ -254,7 +241,6 @@ class Bucket:
 
     def delete_object(self, key: str, *, version_id: Optional[str] = None, if_match: Optional[str] = None) -> None:
         """Delete an object. One that is not there counts as deleted."""
-        self._need_conditional(if_match)
         self._call(lambda: self.api.delete_object(key, version_id=version_id, if_match=if_match), key)
 
     def delete_objects(self, keys: Iterable[str]) -> List[Error]:
@@ -288,7 +274,7 @@ class Bucket:
         encryption_key: Optional[bytes] = None,
         source_encryption_key: Optional[bytes] = None,
     ) -> Written:
-        """Copy an object of up to 5 GiB within the zone, without sending its bytes.
+        """Copy an object within the zone, without sending its bytes. More than 5 GiB is copied in parts.
 
         Args:
             source: Key of the object to copy.
@@ -304,21 +290,35 @@ class Bucket:
         place = f"/{quote(source_bucket or self.name)}/{quote(source)}"
         if source_version:
             place += "?version_id=" + quote(source_version)
-        replace = metadata is not None or content_type is not None
-        output = self._call(
-            lambda: self.api.copy_object(
+        options = transfer.CopyOptions(metadata, content_type, storage_class, encryption_key, source_encryption_key)
+        try:
+            output = self._call(
+                lambda: self.api.copy_object(
+                    key,
+                    x_qs_copy_source=Encoded(place),
+                    x_qs_metadata_directive="REPLACE" if options.replace else None,
+                    x_qs_meta_data=metadata,
+                    content_type=content_type,
+                    x_qs_storage_class=storage_class,
+                    **encryption_arguments(encryption_key),
+                    **options.opening,
+                ),
                 key,
-                x_qs_copy_source=Encoded(place),
-                x_qs_metadata_directive="REPLACE" if replace else None,
-                x_qs_meta_data=metadata,
-                content_type=content_type,
-                x_qs_storage_class=storage_class,
-                **encryption_arguments(encryption_key),
-                **encryption_arguments(source_encryption_key, "x_qs_copy_source_"),
-            ),
-            key,
-        )
+            )
+        except Error as error:
+            if error.status not in (400, 413):
+                raise
+            at = self._beside(source_bucket)
+            written = transfer.copy_large(self, key, at, source, source_version, place, options)
+            if written is None:
+                raise
+            return written
         return Written.of(output.headers)
+
+    def _beside(self, name: str) -> Bucket:
+        """Return another bucket of the zone, or this one."""
+        api = self.api
+        return Bucket(Calls(api.config, {**api.properties, "bucket-name": name}, api.client)) if name else self
 
     def move(self, source: str, key: str, *, source_bucket: str = "") -> Written:
         """Give an object another key. If the answer gets lost, whether it was moved is not known."""
@@ -338,7 +338,10 @@ class Bucket:
             lambda: self.api.append_object(key, position=position, body=data, content_type=content_type or None),
             key,
         )
-        return int(output.headers["x-qs-next-append-position"])
+        following = output.headers.get("x-qs-next-append-position", "")
+        if not following.isdigit():
+            raise Error("the service does not say where the next bytes go; ask head", bucket=self.name, key=key)
+        return int(following)
 
     # Links.
 
@@ -359,7 +362,7 @@ class Bucket:
 
     def _link(self, request: Request, expires: Expires, host: str) -> str:
         seconds = expires.total_seconds() if isinstance(expires, timedelta) else expires
-        url = str(request.sign_query(int(time.time() + seconds)).url)
+        url = str(request.sign_query(int(now(self.api.config) + seconds)).url)
         if not host:
             return url
         to = urlsplit(host if "://" in host else f"{self.api.config.protocol}://{host}")

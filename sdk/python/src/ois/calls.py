@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Callable
 
-from requests.exceptions import RequestException
+from requests.exceptions import InvalidHeader, InvalidURL, RequestException
 
 from .errors import ConnectionFailed, Error
 from .files import BodyError
@@ -32,8 +32,11 @@ def call(make: Callable[[], Unpacker], bucket: str = "", key: str = "") -> Unpac
         return check(make(), bucket, key)
     except BodyError as error:
         raise error.error from None
+    except (InvalidHeader, InvalidURL):
+        raise  # nothing was sent; they are ValueErrors
     except RequestException as error:
-        raise ConnectionFailed(_reason(error), bucket=bucket, key=key) from error
+        known = {name: error.__dict__[name] for name in ("operation", "attempts") if name in error.__dict__}
+        raise ConnectionFailed(_reason(error), bucket=bucket, key=key, **known) from error
 
 
 def _reason(error: BaseException) -> str:

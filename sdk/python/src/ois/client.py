@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from functools import partial
 from types import TracebackType
 from typing import Iterator, Optional, Type
@@ -30,7 +31,7 @@ class Client:
         virtual_host: Whether the bucket goes into the host name instead of the path.
         retries: How often a request that failed is sent again.
         timeout: Seconds to wait for a connection, and for each piece of an answer.
-        config: A configuration to take instead of environment and file.
+        config: A configuration to take instead of environment and file; a copy of it is made.
 
     Attributes:
         api: The service as ois.sdk has it, with all operations.
@@ -48,7 +49,7 @@ class Client:
         timeout: Optional[float] = None,
         config: Optional[Config] = None,
     ) -> None:
-        config = config or Config()
+        config = copy(config) if config else Config()  # what is given stays as it is
         if access_key_id or secret_access_key:
             config.access_key_id, config.secret_access_key = access_key_id, secret_access_key
         if bool(config.access_key_id) != bool(config.secret_access_key):
@@ -85,17 +86,18 @@ class Client:
         """Yield the buckets of the caller, of one zone or of all."""
         offset = 0
         while True:
-            page = call(partial(self.api.list_buckets, limit=1000, offset=offset, location=zone or None))
-            for b in page["buckets"]:
-                yield BucketInfo(b["name"], b["location"], b["url"], timestamp(b["created"]))
-            offset += len(page["buckets"])
-            if not page["buckets"] or offset >= page["count"]:
+            page = call(partial(self.api.list_buckets, limit=1000, offset=offset or None, location=zone or None))
+            buckets = page.get("buckets") or []
+            for b in buckets:
+                yield BucketInfo(b["name"], b.get("location", ""), b.get("url", ""), timestamp(b.get("created")))
+            offset += len(buckets)
+            if not buckets or offset >= page.get("count", 0):
                 return
 
     def zones(self) -> Iterator[Zone]:
         """Yield the zones of the service."""
-        for z in call(self.api.list_locations)["locations"]:
-            yield Zone(z["id"], z["name"], z["endpoint"])
+        for z in call(self.api.list_locations).get("locations") or []:
+            yield Zone(z["id"], z.get("name", ""), z.get("endpoint", ""))
 
     def close(self) -> None:
         """Close the connections."""

@@ -30,12 +30,12 @@ class Reader(io.RawIOBase):
         info: What the service said about the object.
     """
 
-    def __init__(self, bucket: str, key: str, open_at: Open, offset: int, retries: int) -> None:
+    def __init__(self, bucket: str, key: str, open_at: Open, offset: int, config: Any) -> None:
         super().__init__()
         self._answer: Optional[Unpacker] = None  # what follows may fail
         self._bucket, self._key = bucket, key
         self._open = open_at
-        self._retries = retries
+        self._config = config
         self._failures = 0
         self._answer = call(lambda: open_at(offset, ""), bucket, key)
         self.info: ObjectInfo = read_object(key, self._answer.headers)
@@ -102,7 +102,8 @@ class Reader(io.RawIOBase):
             self._answer.close()
             self._answer = None
         self._failures += 1
-        if self._failures > self._retries or not self.info.etag or self.info.etag.startswith("W/"):
+        tried = self._failures > max(1, int(self._config.connection_retries))
+        if tried or not self.info.etag or self.info.etag.startswith("W/") or not retry.take(self._config):
             message = f"after {self._at} bytes: {error}"
             raise ConnectionFailed(message, operation="GetObject", bucket=self._bucket, key=self._key) from error
         retry.sleep(retry.delay(self._failures) or 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import io
 import json
@@ -19,16 +20,19 @@ from .models import ObjectInfo, Written
 from .sdk.body import length, position
 from .sdk.client.upload_client import read_full
 from .sdk.parallel import each
+from .sdk.request import Encoded
 
 if TYPE_CHECKING:
     from .bucket import Bucket
 
 MIN_PART = 4 << 20
 MAX_PARTS = 10000
+MAX_COPY = 5 << 30  # that one request copies
+COPY_PART = 512 << 20  # small enough for an answer in time
 GROW_EVERY = 1000  # parts of unknown many, after which they double
 
 Path = Union[str, "os.PathLike[str]"]
-Part = Tuple[int, Union[bytes, "_Slice"]]  # its number and what is sent
+Part = Tuple[int, Union[bytes, "_Slice", "_Range"]]  # its number and what is sent
 
 
 @dataclass
@@ -42,6 +46,10 @@ class UploadOptions:
     metadata: Optional[Mapping[str, str]] = None
     storage_class: Optional[str] = None
     encryption_key: Optional[bytes] = None
+    cache_control: Optional[str] = None
+    content_disposition: Optional[str] = None
+    content_encoding: Optional[str] = None
+    expires: Optional[str] = None
 
     def __post_init__(self) -> None:
         if self.part_size < MIN_PART:
@@ -91,6 +99,10 @@ def _put(bucket: Bucket, key: str, data: bytes, options: UploadOptions, meter: M
         metadata=options.metadata,
         storage_class=options.storage_class,
         encryption_key=options.encryption_key,
+        cache_control=options.cache_control,
+        content_disposition=options.content_disposition,
+        content_encoding=options.content_encoding,
+        expires=options.expires,
     )
     meter.add(len(data))
     return written
@@ -128,15 +140,21 @@ class _Multipart:
                 content_type=o.content_type or None,
                 x_qs_meta_data=o.metadata,
                 x_qs_storage_class=o.storage_class,
+                cache_control=o.cache_control,
+                content_disposition=o.content_disposition,
+                content_encoding=o.content_encoding,
+                expires=o.expires,
                 **self._encryption,
             )
         )
         return str(output["upload_id"])
 
-    def run(self, parts: Iterable[Part]) -> Written:
-        """Send the parts and complete the upload, or abort it."""
+    def run(self, parts: Iterable[Part], check: Callable[[], None] = lambda: None) -> Written:
+        """Send the parts, check something, and complete the upload, or abort it."""
         try:
-            return self.complete(self.send(parts))
+            sums = self.send(parts)
+            check()
+            return self.complete(sums)
         except BaseException:
             with contextlib.suppress(Exception):  # the first error is the one to tell
                 self.abort()
@@ -148,6 +166,8 @@ class _Multipart:
 
     def _send(self, part: Part) -> Tuple[int, str]:
         number, content = part
+        if isinstance(content, _Range):
+            return number, self._copy(number, content)
         with contextlib.ExitStack() as stack:
             if isinstance(content, _Slice):
                 file: IO[bytes] = stack.enter_context(open(content.path, "rb"))
@@ -171,6 +191,22 @@ class _Multipart:
                 f"part {number}: the service has {etag} where {md5} was sent", bucket=self._bucket.name, key=self._key
             )
         return number, md5
+
+    def _copy(self, number: int, part: _Range) -> str:
+        """Have the service copy a part, and return what stands for its MD5."""
+        output = self._call(
+            lambda: self._bucket.api.copy_part(
+                self._key,
+                upload_id=self.upload_id,
+                part_number=number,
+                x_qs_copy_source=Encoded(part.source),
+                x_qs_copy_range=f"bytes={part.start}-{part.end - 1}",
+                x_qs_copy_source_if_match=part.etag,
+                **part.opening,
+                **self._encryption,
+            )
+        )
+        return hashlib.md5(str(output.headers.get("ETag", "")).encode()).hexdigest()
 
     def complete(self, sums: Mapping[int, str]) -> Written:
         """Make the object of its parts.
@@ -228,6 +264,64 @@ class _Multipart:
             marker = int(parts[-1]["part_number"])
 
 
+@dataclass
+class CopyOptions:
+    """What a copy is to be."""
+
+    metadata: Optional[Mapping[str, str]] = None
+    content_type: Optional[str] = None
+    storage_class: Optional[str] = None
+    encryption_key: Optional[bytes] = None
+    source_encryption_key: Optional[bytes] = None
+
+    @property
+    def replace(self) -> bool:
+        """Whether the metadata is not that of the source."""
+        return self.metadata is not None or self.content_type is not None
+
+    @property
+    def opening(self) -> Dict[str, Any]:
+        """The arguments of a call that decrypt the source."""
+        return encryption_arguments(self.source_encryption_key, "x_qs_copy_source_")
+
+
+@dataclass(frozen=True)
+class _Range:
+    """A part of an object to copy."""
+
+    source: str  # as in X-QS-Copy-Source
+    etag: str  # it must have
+    start: int
+    end: int
+    opening: Mapping[str, Any]
+
+
+def copy_large(
+    bucket: Bucket, key: str, source_bucket: Bucket, source: str, version: str, place: str, options: CopyOptions
+) -> Optional[Written]:
+    """Copy an object in parts, or return None if it is not too large for one request."""
+    info = source_bucket.head(source, version_id=version or None, encryption_key=options.source_encryption_key)
+    if info.size <= MAX_COPY:
+        return None
+    o = UploadOptions(
+        part_size=part_size_for(info.size, COPY_PART),
+        content_type=options.content_type or "",
+        metadata=options.metadata,
+        storage_class=options.storage_class,
+        encryption_key=options.encryption_key,
+    )
+    if not options.replace:
+        o.content_type, o.metadata, o.cache_control = info.content_type, info.metadata, info.cache_control or None
+        o.content_disposition, o.content_encoding = info.content_disposition or None, info.content_encoding or None
+        o.expires = info.expires or None
+    starts = range(0, info.size, o.part_size)
+    parts = (
+        (n, _Range(place, info.etag, start, min(start + o.part_size, info.size), options.opening))
+        for n, start in enumerate(starts)
+    )
+    return _Multipart(bucket, key, o, Meter(None, None)).run(parts)
+
+
 def upload_file(bucket: Bucket, key: str, path: Path, checkpoint: Optional[Path], options: UploadOptions) -> Written:
     """Upload a file by its name."""
     state = os.stat(path)
@@ -238,7 +332,8 @@ def upload_file(bucket: Bucket, key: str, path: Path, checkpoint: Optional[Path]
         with open(path, "rb") as f:
             return _put(bucket, key, f.read(), options, meter)
     if checkpoint is None:
-        return _Multipart(bucket, key, options, meter).run(_slices(path, size, options.part_size).items())
+        parts = _slices(path, size, options.part_size).items()
+        return _Multipart(bucket, key, options, meter).run(parts, lambda: _same_file(path, state))
     note = _Note(checkpoint)
     facts = {
         "kind": "upload",
@@ -248,11 +343,25 @@ def upload_file(bucket: Bucket, key: str, path: Path, checkpoint: Optional[Path]
         "size": size,
         "modified": state.st_mtime_ns,
     }
-    return _resume_upload(bucket, key, path, note, facts, options, meter)
+    return _resume_upload(bucket, key, path, state, note, facts, options, meter)
+
+
+def _same_file(path: Path, before: os.stat_result) -> None:
+    """Raise if a file is not what it was: the parts of it would not fit together."""
+    now = os.stat(path)
+    if (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+        raise OSError(f"{os.fspath(path)} was changed while it was uploaded")
 
 
 def _resume_upload(
-    bucket: Bucket, key: str, path: Path, note: _Note, facts: Dict[str, Any], options: UploadOptions, meter: Meter
+    bucket: Bucket,
+    key: str,
+    path: Path,
+    state: os.stat_result,
+    note: _Note,
+    facts: Dict[str, Any],
+    options: UploadOptions,
+    meter: Meter,
 ) -> Written:
     known = note.read(facts)
     if known is not None and not _same(known, facts):
@@ -281,8 +390,9 @@ def _resume_upload(
         if part is not None and part.size == size and part.md5() == md5:
             kept[number] = md5
             meter.add(size)
-    rest = [(n, part) for n, part in slices.items() if n not in kept]
-    written = multipart.complete({**kept, **multipart.send(rest)})
+    sent = multipart.send([(n, part) for n, part in slices.items() if n not in kept])
+    _same_file(path, state)
+    written = multipart.complete({**kept, **sent})
     note.remove()
     return written
 
@@ -291,8 +401,10 @@ def download_file(
     bucket: Bucket, key: str, path: Path, checkpoint: Optional[Path], options: DownloadOptions
 ) -> ObjectInfo:
     """Download an object into a file."""
-    info = bucket.head(key, version_id=options.version_id, encryption_key=options.encryption_key)
     target = os.path.abspath(path)
+    if os.path.isdir(target):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), target)
+    info = bucket.head(key, version_id=options.version_id, encryption_key=options.encryption_key)
     meter = Meter(options.progress, info.size)
     if checkpoint is None:
         part = f"{target}.{os.urandom(6).hex()}.ois-part"
@@ -318,7 +430,7 @@ def download_file(
         "version_id": options.version_id,
     }
     known = note.read(facts)
-    if known is None or not _same(known, facts) or not os.path.exists(part):
+    if known is None or not _same(known, facts) or not _has_size(part, info.size):
         known = {**facts, "part_size": options.part_size, "done": []}
         with open(part, "wb"):
             pass
@@ -393,6 +505,14 @@ class _Download:
                 f.flush()
                 os.fsync(f.fileno())
         return number
+
+
+def _has_size(path: str, size: int) -> bool:
+    """Tell whether there is a file of that size."""
+    try:
+        return os.path.getsize(path) == size
+    except FileNotFoundError:
+        return False
 
 
 def _put_in_place(part: str, target: str) -> None:

@@ -8,7 +8,9 @@ from typing import Any, Dict, Mapping, Optional
 import requests
 from requests.exceptions import RequestException
 
-from . import retry
+from .._generated.operations import HEAD_BUCKET
+from ..errors import Error, Unsupported
+from . import endpoint, retry
 from .body import Body
 from .operation import Operation
 from .request import Pairs, Request, Time
@@ -85,16 +87,18 @@ def send(client: requests.Session, config: Any, request: Request) -> Unpacker:
 
     Raises:
         requests.RequestException: There was no answer, or none of the service.
+        ois.Unsupported: The service would ignore the condition of a write. Nothing was sent.
     """
     op = request.operation
+    if op.extensions and any(request.req.headers.get(name) for name in op.extensions):
+        _need_conditions(client, config, request)
     retries = int(config.connection_retries)
     attempts = 0
+    clock_was_set = False
     while True:
         attempts += 1
         if attempts > 1:
             request.rewind()
-        last = attempts > retries
-        response = None
         try:
             response = client.send(
                 request.sign(),
@@ -103,18 +107,39 @@ def send(client: requests.Session, config: Any, request: Request) -> Unpacker:
                 timeout=config.request_timeout(),
             )
             logger.debug("%s %s/%s: %s", op.name, request.bucket, request.key, response.status_code)
-            if last or not retry.after_status(request, response.status_code):
+            endpoint.learn(config, response.headers)
+            if response.status_code in op.success:
+                retry.earn(config)
+            if not clock_was_set and retry.set_clock(request, response):
+                clock_was_set = True
+                response.close()
+                continue
+            wait = None if attempts > retries else retry.wait_before(request, attempts, response)
+            if wait is None:
                 return Unpacker(response, op, attempts)
+            response.close()
         except RequestException as error:
             logger.debug("%s %s/%s: %s", op.name, request.bucket, request.key, type(error).__name__)
-            if last or not retry.after_error(request, error):
+            wait = None if attempts > retries else retry.wait_before(request, attempts, None, error)
+            if wait is None:
+                error.__dict__.update(operation=op.name, attempts=attempts)
                 raise
-        wait = retry.delay(attempts, response)
-        if wait is None and response is not None:
-            return Unpacker(response, op, attempts)
-        if response is not None:
-            response.close()
-        retry.sleep(wait or 0)
+        retry.sleep(wait)
+
+
+def _need_conditions(client: requests.Session, config: Any, request: Request) -> None:
+    """Raise if the service would ignore the condition of a write, and overwrite what it must not."""
+    if endpoint.obeys_conditions(config) is None:
+        output = send(client, config, Request(config, HEAD_BUCKET, request.bucket, request.zone))
+        if endpoint.obeys_conditions(config) is None:
+            raise Error.of(output, request.bucket)
+    if not endpoint.obeys_conditions(config):
+        raise Unsupported(
+            "the service does not announce conditional-write, so nothing was sent",
+            operation=request.operation.name,
+            bucket=request.bucket,
+            key=request.key,
+        )
 
 
 __all__ = ["BucketBase", "Service", "Time", "send"]

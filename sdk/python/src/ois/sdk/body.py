@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
+import re
 from typing import IO, Any, Iterable, Mapping, Optional, Tuple, Union
+
+from requests.exceptions import InvalidHeader
+
+_NAME = re.compile("[!-9;-~]+")  # as in a header; the service is more particular
 
 # What may be sent: bytes, text (as UTF-8), anything with read(), or an iterator over bytes.
 Body = Union[bytes, bytearray, memoryview, str, IO[bytes], IO[str], Iterable[bytes]]
@@ -14,14 +20,20 @@ def plain(body: Any) -> Any:
     """Return text as bytes, and what yields text as what yields its bytes."""
     if isinstance(body, str):
         return body.encode("utf-8")
-    if isinstance(body, (bytearray, memoryview)):
-        return bytes(body)
+    if isinstance(body, bytes):
+        return body
     if isinstance(body, io.TextIOWrapper):
         if body.tell():
             raise ValueError("a file in text mode can only be sent from its beginning: open it with mode 'rb'")
         return body.buffer
     if isinstance(body, io.StringIO):
         return io.BytesIO(body.read().encode("utf-8"))
+    if hasattr(body, "read"):
+        return body
+    with contextlib.suppress(TypeError):
+        return bytes(memoryview(body))  # its length counts bytes, that of an array does not
+    if isinstance(body, Mapping) or not hasattr(body, "__iter__"):
+        raise TypeError(f"a body must be bytes, text, a file or an iterator over bytes, not {type(body).__name__}")
     return body
 
 
@@ -129,6 +141,9 @@ def _escape(text: str) -> str:
 
 
 def metadata_headers(metadata: Optional[Mapping[str, str]], prefix: str = "x-qs-meta-") -> Iterable[Tuple[str, str]]:
-    """Return metadata as headers. Names may have the prefix already."""
+    """Return metadata as headers. Names may have the prefix already; what is None is left out."""
     for name, value in (metadata or {}).items():
-        yield (name if name.lower().startswith(prefix) else prefix + name), value
+        if not _NAME.fullmatch(name):
+            raise InvalidHeader(f'metadata with the name {name!r}: want letters, digits, "-", "_" and "."')
+        if value is not None:
+            yield (name if name.lower().startswith(prefix) else prefix + name), value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from functools import lru_cache
-from typing import Any, Tuple
+from typing import Any, Mapping, Optional, Tuple
 from urllib.parse import quote, urlsplit
 
 _PORTS = {"http": 80, "https": 443}
@@ -38,6 +38,23 @@ def is_fixed(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def learn(config: Any, headers: Mapping[str, str]) -> None:
+    """Note whether a service obeys conditions of writes. An answer without a request id is somebody else's."""
+    if headers.get("x-qs-request-id"):
+        words = headers.get("X-OIS-Extensions", "").lower().split(",")
+        config._conditional = (_address(config), "conditional-write" in [w.strip() for w in words])
+
+
+def obeys_conditions(config: Any) -> Optional[bool]:
+    """Tell whether the service obeys conditions of writes, None if it has not answered yet."""
+    address, answer = getattr(config, "_conditional", (None, None))
+    return answer if address == _address(config) else None
+
+
+def _address(config: Any) -> Tuple[Any, ...]:
+    return config.protocol, config.host, config.port
 
 
 def site(config: Any, zone: str, bucket: str) -> Tuple[str, bool]:

@@ -68,6 +68,7 @@ class Request:
         self.operation = _variant(operation, given_headers)
         self.config = config
         self.bucket = bucket
+        self.zone = zone
         self.key = key
         self._check(params, given_headers, given)
         host, in_host = site(config, zone, bucket)
@@ -80,7 +81,7 @@ class Request:
         self._finish(wire, host, path)
         self._dated = "Date" not in wire
         if self._dated:
-            wire["Date"] = _now()
+            wire["Date"] = _date_of(now(config))
         url = f"{config.protocol}://{host}{path}{_query(self.operation.query, params)}"
         self.req = requests.Request(operation.method, url, data=data, headers=CaseInsensitiveDict(wire))
         self._start = None if data is None else position(data)
@@ -136,7 +137,8 @@ class Request:
             return form
         if body is None:
             return None
-        return plain(body) or None if isinstance(body, (bytes, bytearray, memoryview, str)) else plain(body)
+        data = plain(body)
+        return data or None if isinstance(data, bytes) else data
 
     def _finish(self, wire: Dict[str, str], host: str, path: str) -> None:
         """Add what every request has."""
@@ -144,6 +146,11 @@ class Request:
         wire["User-Agent"] = USER_AGENT
         if not wire.get("Content-Type"):
             wire["Content-Type"] = mimetypes.guess_type(path)[0] or BINARY_TYPE
+
+    @property
+    def dated(self) -> bool:
+        """Whether the request is signed with a date that was made here."""
+        return self._dated and bool(self.config.access_key_id) and not self.req.headers.get("x-qs-date")
 
     @property
     def rewindable(self) -> bool:
@@ -155,7 +162,7 @@ class Request:
         if self._start is not None:
             cast(Any, self.req.data).seek(self._start)
         if self._dated:
-            cast(Any, self.req).headers["Date"] = _now()
+            cast(Any, self.req).headers["Date"] = _date_of(now(self.config))
 
     def sign(self) -> PreparedRequest:
         """Return the request with its signature in the header, or without one if there are no keys."""
@@ -260,14 +267,19 @@ def _query(flags: Sequence[str], params: Pairs) -> str:
 _date: Tuple[int, str] = (0, "")
 
 
-def _now() -> str:
-    """Return the time as headers have it. It is made once a second."""
+def now(config: Any) -> float:
+    """Return the time by the clock of the service, as far as that is known."""
+    return time.time() + float(getattr(config, "_ahead", 0.0))
+
+
+def _date_of(moment: float) -> str:
+    """Return a time as headers have it. It is made once a second."""
     global _date
-    now = int(time.time())
     seconds, text = _date
-    if seconds != now:
-        text = formatdate(now, usegmt=True)
-        _date = (now, text)
+    if seconds != int(moment):
+        seconds = int(moment)
+        text = formatdate(seconds, usegmt=True)
+        _date = (seconds, text)
     return text
 
 
@@ -294,4 +306,4 @@ def _encode_headers(headers: Any) -> None:
             headers[name] = value.encode("utf-8")
 
 
-__all__ = ["BINARY_TYPE", "JSON_TYPE", "USER_AGENT", "Encoded", "Request", "Time"]
+__all__ = ["BINARY_TYPE", "JSON_TYPE", "USER_AGENT", "Encoded", "Request", "Time", "now"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Optional, Tuple, Union
+from typing import Any, Dict, Optional, Tuple, Union
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -32,6 +32,10 @@ class Session(requests.Session):
             self.verify = bundle
         for scheme in ("http://", "https://"):
             self.mount(scheme, _Adapter(pool_connections=POOL_SIZE, pool_maxsize=POOL_SIZE))
+
+    def __getstate__(self) -> Dict[str, Any]:
+        """Return what a copy has, perhaps in another process."""
+        return {**super().__getstate__(), "timeout": self.timeout}
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """Send a request as requests does, but not without a timeout."""

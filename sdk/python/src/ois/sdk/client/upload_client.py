@@ -28,6 +28,8 @@ class UploadClient:
     """
 
     def __init__(self, bucket: Bucket, part_size: int = PART_SIZE, threads: int = 2) -> None:
+        if part_size < 1 or threads < 1:
+            raise ValueError(f"part_size {part_size}, threads {threads}: want at least 1 of each")
         self.bucket = bucket
         self.part_size = part_size
         self.threads = threads
