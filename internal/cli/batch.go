@@ -67,10 +67,10 @@ type batch struct {
 // newBatch begins a batch. finish must end it.
 func (a *app) newBatch(f batchFlags) *batch {
 	var screen io.Writer
-	if a.Terminal && !f.quiet && !f.json {
+	if a.Terminal && !f.quiet && !f.json && a.Getenv("TERM") != "dumb" {
 		screen = a.Stderr
 	}
-	m := progress.Start(screen)
+	m := progress.Start(screen, a.Columns)
 	return &batch{
 		batchFlags: f, a: a, group: a.house().pool.Group(), meter: m,
 		out: m.Through(a.Stdout), talk: m.Through(a.Stderr), statuses: make(map[int]bool),

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 
@@ -215,10 +214,8 @@ func (c *courier) putOne(ctx context.Context, from, to target.Target) error {
 
 // stream hides that standard input may be a file, whose beginning somebody may have read.
 func stream(r io.Reader) io.Reader {
-	if f, ok := r.(*os.File); ok {
-		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
-			return r
-		}
+	if isRegular(r) {
+		return r
 	}
 	return struct{ io.Reader }{r}
 }

@@ -48,23 +48,22 @@ type Env struct {
 	Stderr   io.Writer
 	Getenv   func(string) string
 	Terminal bool // a person reads Stderr
+	// Columns is how wide that terminal is at present, 0 if nobody knows. It may be nil.
+	Columns func() int
 }
 
 // OS returns the Env of this process.
 func OS() Env {
+	_, terminal := columns(os.Stderr)
 	return Env{
 		Args:     os.Args[1:],
 		Stdin:    os.Stdin,
 		Stdout:   os.Stdout,
 		Stderr:   os.Stderr,
 		Getenv:   os.Getenv,
-		Terminal: isTerminal(os.Stderr),
+		Terminal: terminal,
+		Columns:  func() int { n, _ := columns(os.Stderr); return n },
 	}
-}
-
-func isTerminal(f *os.File) bool {
-	fi, err := f.Stat()
-	return err == nil && fi.Mode()&fs.ModeCharDevice != 0
 }
 
 // An app is one run of the program.
@@ -91,6 +90,7 @@ func Main(ctx context.Context, env Env) int {
 }
 
 func (a *app) run(ctx context.Context) int {
+	a.Stdin = interruptible(ctx, a.Stdin)
 	root := a.rootCommand()
 	root.SetArgs(append([]string{}, a.Args...)) // not nil, which would mean os.Args
 	cmd, err := root.ExecuteContextC(ctx)
