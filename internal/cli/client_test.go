@@ -67,10 +67,13 @@ func count(t *testing.T, b *ois.Bucket) (n int) {
 	return n
 }
 
-// TestWholeBucketsAreConfirmed wants a person to be asked before all of a bucket is deleted, and a program not.
+// TestWholeBucketsAreConfirmed wants a person to be asked before all of a bucket is deleted, and a program to say --yes; --force is as good.
 func TestWholeBucketsAreConfirmed(t *testing.T) {
 	srv := oistest.New(t)
 	b := newBucket(t, srv, "a", "b")
+	if err := srv.Client().Bucket("my-other", "").Create(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		answer string
 		person bool
@@ -85,7 +88,14 @@ func TestWholeBucketsAreConfirmed(t *testing.T) {
 		{"", true, "rm -r ois://my-bucket/a", 2, exitOK},
 		{"Y\n", true, "rm -r ois://my-bucket", 0, exitOK},
 		{"", true, "rm -r --yes ois://my-bucket", 0, exitOK},
-		{"", false, "rm -r ois://my-bucket", 0, exitOK},
+		{"", false, "rm -r ois://my-bucket", 2, exitUsage},
+		{"y\n", false, "rm -r ois://my-bucket/", 2, exitUsage},
+		{"", false, "rm -r --versions ois://my-bucket", 2, exitUsage},
+		{"", false, "rm -r --include * ois://my-bucket", 2, exitUsage},
+		{"", false, "rm -r ois://my-bucket/a/ ois://my-bucket", 2, exitUsage},
+		{"", false, "rm -r --dry-run ois://my-bucket", 2, exitOK},
+		{"", false, "rm -r --yes ois://my-bucket", 0, exitOK},
+		{"", false, "rb --force ois://my-other", 2, exitOK},
 	} {
 		for _, key := range []string{"a", "b"} {
 			if _, err := b.Put(t.Context(), key, strings.NewReader("text"), nil); err != nil {

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"math"
 	"mime"
@@ -154,14 +156,29 @@ func (c *courier) readFlags(a *app, f *carryFlags) (err error) {
 	meta := make(map[string]string)
 	for _, m := range f.metadata {
 		name, value, ok := strings.Cut(m, "=")
-		if !ok || name == "" {
-			return usagef("--metadata %q is not allowed: want NAME=VALUE", m)
+		if !ok || !isMetadataName(name) {
+			return usagef("--metadata %q is not allowed: want NAME=VALUE, with a name of letters, digits, \"-\", \"_\" and \".\"", m)
+		}
+		if !isMetadataValue(value) {
+			return usagef("--metadata %q is not allowed: a value is printable ASCII, without blanks at its ends", m)
 		}
 		meta[strings.ToLower(name)] = value
 	}
 	c.put = ois.PutOptions{ContentType: f.contentType, StorageClass: f.class, Metadata: meta, EncryptionKey: c.key}
 	c.custom = f.contentType != "" || len(meta) > 0
 	return nil
+}
+
+// isMetadataName reports whether metadata can have that name.
+func isMetadataName(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-_.", r)
+	})
+}
+
+// isMetadataValue reports whether a header takes the value as it is.
+func isMetadataValue(s string) bool {
+	return strings.TrimSpace(s) == s && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
 // checkpoints is the folder for notes about transfers that can be resumed.
@@ -433,10 +450,22 @@ func isDir(name string) bool {
 	return err == nil && info.IsDir()
 }
 
+// wantDir returns why a name is not that of a folder.
+func wantDir(name string) error {
+	info, err := os.Stat(name)
+	if err == nil && !info.IsDir() {
+		err = usagef("%s is no folder", name)
+	}
+	return err
+}
+
 // openTree opens a folder for writing. With --dry-run none is made, and none is needed.
 func (c *courier) openTree(dir string) (*side, error) {
 	s := &side{t: target.Target{Path: dir}}
 	var err error
+	if err := wantDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
 	if c.dryRun {
 		return s, nil
 	}

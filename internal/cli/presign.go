@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -40,6 +41,13 @@ service: whether there is such an object shows when the address is used.`,
 				if _, err := parseObject(arg); err != nil {
 					return err
 				}
+			}
+			s, err := a.service(cmd.Context(), r)
+			if err != nil {
+				return err
+			}
+			if !s.keys {
+				return usageError{errors.New(a.noKeys())}
 			}
 			return a.eachTarget(cmd.Context(), r, args, func(ctx context.Context, b *ois.Bucket, t target.Target) error {
 				link, err := b.Presign(ctx, method, t.Key, &o)

@@ -153,8 +153,10 @@ func (c *courier) sync(ctx context.Context, f *syncFlags, source, to target.Targ
 	if err != nil {
 		return err
 	}
-	if !source.Remote && !isDir(source.Path) {
-		return fmt.Errorf("%s: %w, or it is no folder", source, fs.ErrNotExist)
+	if !source.Remote {
+		if err := wantDir(source.Path); err != nil {
+			return err
+		}
 	}
 	if !to.Remote {
 		if both.to, err = c.openTree(to.Path); err != nil {
