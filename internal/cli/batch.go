@@ -22,6 +22,7 @@ type batchFlags struct {
 	verbose bool
 	dryRun  bool
 	single  bool // the command names one object: its error is that of the command
+	watched bool // the line that shows how far the work is is there even if the batch is quiet
 }
 
 func (f *batchFlags) add(cmd *cobra.Command) {
@@ -67,7 +68,7 @@ type batch struct {
 // newBatch begins a batch. finish must end it.
 func (a *app) newBatch(f batchFlags) *batch {
 	var screen io.Writer
-	if a.Terminal && !f.quiet && !f.json && a.Getenv("TERM") != "dumb" {
+	if a.Terminal && (!f.quiet || f.watched) && !f.json && a.Getenv("TERM") != "dumb" {
 		screen = a.Stderr
 	}
 	m := progress.Start(screen, a.Columns)

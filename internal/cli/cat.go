@@ -93,17 +93,23 @@ func (a *app) cat(ctx context.Context, f *catFlags, list []target.Target) error 
 			return usagef("%s is a file of this machine: use the tools of the system", t)
 		}
 	}
-	bf := batchFlags{quiet: true, single: len(list) == 1}
+	// What goes to a terminal, or through another program to it, would get mixed up with the line.
+	bf := batchFlags{quiet: true, single: len(list) == 1, watched: isRegular(a.Stdout)}
 	c, err := a.newCourier(ctx, f.road, bf, &f.carryFlags)
 	if err != nil {
 		return err
 	}
+	c.sizes = true
 	opts.VersionID, opts.EncryptionKey = f.version, c.key
 	return c.finish(ctx, c.catAll(ctx, list, opts))
 }
 
 func (c *courier) catAll(ctx context.Context, list []target.Target, opts *transfer.DownloadOptions) error {
 	out := &counted{w: c.a.Stdout}
+	for range list {
+		c.meter.Found(0)
+	}
+	c.meter.Listed()
 	for _, t := range list {
 		s, err := c.remoteSide(ctx, t)
 		if err == nil {

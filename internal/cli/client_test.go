@@ -126,6 +126,28 @@ func TestALineShowsHowFarItIs(t *testing.T) {
 	}
 }
 
+// TestCatShowsHowFarItIs only where what it prints goes to a file.
+func TestCatShowsHowFarItIs(t *testing.T) {
+	srv := oistest.New(t)
+	newBucket(t, srv, "a")
+	file, err := os.Create(filepath.Join(t.TempDir(), "a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	a, _, stderr := clientApp(t, srv, "cat", "ois://my-bucket/a")
+	a.Terminal, a.Stdout = true, file
+	holdReads(a, stderr.appears("0/1"))
+	if status := a.run(t.Context()); status != exitOK || !strings.HasSuffix(stderr.String(), "\r\x1b[K") {
+		t.Errorf("status %d, %q", status, stderr)
+	}
+	a, _, stderr = clientApp(t, srv, "cat", "ois://my-bucket/a")
+	a.Terminal = true
+	if status := a.run(t.Context()); status != exitOK || stderr.String() != "" {
+		t.Errorf("status %d, %q", status, stderr)
+	}
+}
+
 // roundTrip is a function that sends requests.
 type roundTrip func(*http.Request) (*http.Response, error)
 

@@ -71,18 +71,22 @@ type courier struct {
 	key     []byte
 	fromKey []byte
 	resume  bool
+	sizes   bool // transfers tell how many bytes there are, since nobody knew before
 
 	mu    sync.Mutex
-	moved map[move]int64                       // bytes that were counted; guarded by mu
+	moved map[move]amount                      // that were counted; guarded by mu
 	gone  map[*ois.Bucket][]api.ObjectToDelete // that have arrived and are to be deleted; guarded by mu
 }
 
 // A move is one transfer under way.
 type move struct{ bucket, key, path string }
 
+// An amount is how many bytes of a transfer were counted.
+type amount struct{ bytes, total int64 }
+
 // newCourier checks flags and begins a batch. finish must end it.
 func (a *app) newCourier(ctx context.Context, r road, bf batchFlags, f *carryFlags) (*courier, error) {
-	c := &courier{resume: f.resume, moved: make(map[move]int64), gone: make(map[*ois.Bucket][]api.ObjectToDelete)}
+	c := &courier{resume: f.resume, moved: make(map[move]amount), gone: make(map[*ois.Bucket][]api.ObjectToDelete)}
 	opts, err := f.options()
 	if err != nil {
 		return nil, err
@@ -201,10 +205,13 @@ func (c *courier) event(e transfer.Event) {
 	if e.Kind == transfer.Done {
 		delete(c.moved, id)
 	} else {
-		c.moved[id] = e.Bytes
+		c.moved[id] = amount{e.Bytes, max(0, e.Total)}
 	}
 	c.mu.Unlock()
-	c.meter.Moved(e.Bytes - before)
+	c.meter.Moved(e.Bytes - before.bytes)
+	if c.sizes {
+		c.meter.Sized(max(0, e.Total) - before.total)
+	}
 }
 
 // A side is where things are taken from or brought to: a folder of files, or a prefix in a bucket.

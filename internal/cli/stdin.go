@@ -16,9 +16,9 @@ func interruptible(ctx context.Context, r io.Reader) io.Reader {
 	return &interruptibleReader{ctx: ctx, from: r}
 }
 
-// isRegular reports whether a reader is a regular file.
-func isRegular(r io.Reader) bool {
-	f, ok := r.(*os.File)
+// isRegular reports whether a reader or a writer is a regular file.
+func isRegular(stream any) bool {
+	f, ok := stream.(*os.File)
 	if !ok {
 		return false
 	}

@@ -72,6 +72,9 @@ func (m *Meter) Found(size int64) {
 	m.size.Add(size)
 }
 
+// Sized adds bytes to those that were found.
+func (m *Meter) Sized(n int64) { m.size.Add(n) }
+
 // Listed says that all has been found.
 func (m *Meter) Listed() { m.listed.Store(true) }
 
@@ -146,7 +149,11 @@ func (m *Meter) text(rate float64) string {
 		left := time.Duration(float64(size-bytes)/rate*float64(time.Second)) / time.Second
 		rest += fmt.Sprintf("  ETA %d:%02d:%02d", left/3600, left/60%60, left%60)
 	}
-	moved, speed := fmt.Sprintf("  %s/%s%s", Size(bytes), Size(size), more), fmt.Sprintf("  %s/s", Size(int64(rate)))
+	of := ""
+	if size > 0 || bytes == 0 { // nobody knows how much comes from a stream
+		of = "/" + Size(size) + more
+	}
+	moved, speed := "  "+Size(bytes)+of, fmt.Sprintf("  %s/s", Size(int64(rate)))
 	return m.fit(items+moved+speed+rest, items+speed+rest, items+rest)
 }
 

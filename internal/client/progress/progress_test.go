@@ -99,6 +99,21 @@ func TestNarrowScreens(t *testing.T) {
 	}
 }
 
+// TestStreams wants no size where nobody knows it.
+func TestStreams(t *testing.T) {
+	m := new(Meter)
+	m.Found(0)
+	m.Listed()
+	m.Moved(1 << 20)
+	if got, want := m.text(1<<20), "0/1  1.0 MiB  1.0 MiB/s"; got != want {
+		t.Errorf("got %q; want %q", got, want)
+	}
+	m.Sized(2 << 20)
+	if got, want := m.text(1<<20), "0/1  1.0 MiB/2.0 MiB  1.0 MiB/s  ETA 0:00:01"; got != want {
+		t.Errorf("got %q; want %q", got, want)
+	}
+}
+
 func TestNobodyLooks(t *testing.T) {
 	m := Start(nil, nil)
 	m.Found(1)
