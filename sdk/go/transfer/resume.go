@@ -71,8 +71,8 @@ func (j *job) resume(ctx context.Context, src *source, part int64) (*Result, err
 	if err == nil {
 		return res, c.remove()
 	}
-	switch err = j.blame(ctx, err); {
-	case errors.Is(err, errChanged) || errors.Is(err, ois.ErrPrecondition) || errors.Is(err, ois.ErrNotFound):
+	err = j.blame(ctx, err)
+	if errors.Is(err, errChanged) || errors.Is(err, ois.ErrPrecondition) || errors.Is(err, ois.ErrNotFound) {
 		// Nothing of it will ever be of use.
 		return nil, errors.Join(u.abort(ctx, err), c.remove())
 	}
