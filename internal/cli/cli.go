@@ -80,6 +80,8 @@ type app struct {
 	secrets *seal.Ring
 	// wrap puts something between the demo, or a client command, and its server, unless it is nil.
 	wrap func(http.RoundTripper) http.RoundTripper
+	// goesOn says that what was interrupted can be continued.
+	goesOn bool
 	// shared is what client commands have in common; nil until one needs it.
 	shared *house
 }
@@ -107,6 +109,9 @@ func (a *app) run(ctx context.Context) int {
 	fmt.Fprintf(a.Stderr, "%s: %v\n", cmd.CommandPath(), err)
 	if status == exitUsage {
 		fmt.Fprintf(a.Stderr, a.text("Run %q to see how it is used.")+"\n", cmd.CommandPath()+" --help")
+	}
+	if status == exitInterrupted && a.goesOn {
+		fmt.Fprintln(a.Stderr, a.text("Run the same command again to go on from here."))
 	}
 	if hint := a.hint(err); hint != "" {
 		fmt.Fprintln(a.Stderr, hint)

@@ -205,6 +205,49 @@ func TestInterruptedCommandsLeaveNothing(t *testing.T) {
 	}
 }
 
+// TestInterruptedCommandsSayHowToGoOn where there is something to go on with.
+func TestInterruptedCommandsSayHowToGoOn(t *testing.T) {
+	srv := oistest.New(t)
+	newBucket(t, srv, "a")
+	a, _, stderr := clientApp(t, srv, "cp", "--continue", "ois://my-bucket/a", filepath.Join(t.TempDir(), "a"))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	held := holdReads(a, nil)
+	go func() {
+		<-held
+		cancel()
+	}()
+	if status := a.run(ctx); status != exitInterrupted || !strings.HasSuffix(stderr.String(), "interrupted\nRun the same command again to go on from here.\n") {
+		t.Errorf("status %d; want %d\n%s", status, exitInterrupted, stderr)
+	}
+}
+
+// TestInterruptedMovesDeleteWhatHasArrived lets one of two objects arrive.
+func TestInterruptedMovesDeleteWhatHasArrived(t *testing.T) {
+	srv := oistest.New(t)
+	b := newBucket(t, srv, "x/a", "x/b")
+	a, stdout, stderr := clientApp(t, srv, "mv", "-r", "-v", "ois://my-bucket/x", t.TempDir())
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	a.wrap = func(next http.RoundTripper) http.RoundTripper {
+		return around(next, func(r *http.Request) (*http.Response, error) {
+			if strings.HasSuffix(r.URL.Path, "/x/b") {
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			}
+			return next.RoundTrip(r)
+		})
+	}
+	arrived := stdout.appears("move ois://my-bucket/x/a")
+	go func() {
+		<-arrived
+		cancel()
+	}()
+	if status := a.run(ctx); status != exitInterrupted || count(t, b) != 1 {
+		t.Errorf("status %d, %d objects are left; want %d, 1\n%s", status, count(t, b), exitInterrupted, stderr)
+	}
+}
+
 // TestManyObjectsAreDeletedInFewRequests wants batches of a thousand, for rm and for what mv leaves.
 func TestManyObjectsAreDeletedInFewRequests(t *testing.T) {
 	if testing.Short() {

@@ -101,6 +101,7 @@ func (a *app) newCourier(ctx context.Context, r road, bf batchFlags, f *carryFla
 		if opts.Checkpoint, err = a.checkpoints(); err != nil {
 			return nil, err
 		}
+		a.goesOn = true
 		if f.concurrency == workers {
 			opts.Concurrency = resumeParts
 		}
@@ -316,8 +317,16 @@ func (c *courier) arrived(ctx context.Context, b *ois.Bucket, key string) {
 	}
 }
 
-// sweep deletes what has arrived, when all work is done.
+// sweepTime is how long an interrupted command may still take to delete what has arrived.
+const sweepTime = 10 * time.Second
+
+// sweep deletes what has arrived, when all work is done or was interrupted: the source of what was moved should be gone.
 func (c *courier) sweep(ctx context.Context) {
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), sweepTime)
+		defer cancel()
+	}
 	for b, list := range c.gone {
 		c.discard(ctx, b, list)
 	}
