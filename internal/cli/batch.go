@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/oisproject/ois/internal/client/entry"
 	"github.com/oisproject/ois/internal/client/pool"
 	"github.com/oisproject/ois/internal/client/progress"
+	ois "github.com/oisproject/ois/sdk/go"
 )
 
 // batchFlags are of commands that do the same to many objects.
@@ -58,7 +60,11 @@ type batch struct {
 	out   io.Writer // standard output
 	talk  io.Writer // standard error
 
+	// whole says that all goes from one place to another, so that an error of the bucket or of the keys is one of the whole batch.
+	whole bool
+
 	mu       sync.Mutex
+	end      error // of the whole batch; guarded by mu
 	outErr   error // of writing to out; guarded by mu
 	failed   int64 // guarded by mu
 	first    error // that failed something; guarded by mu
@@ -80,6 +86,9 @@ func (a *app) newBatch(f batchFlags) *batch {
 
 // do does something to an object when a worker is free. With --dry-run it only prints it. The error is that nothing more can be done.
 func (b *batch) do(ctx context.Context, c action, work func() error) error {
+	if err := b.ended(); err != nil {
+		return err
+	}
 	b.meter.Found(c.Size)
 	if b.dryRun {
 		c.DryRun = true
@@ -116,7 +125,14 @@ func (b *batch) fail(ctx context.Context, c action, err error) {
 		b.first = err
 	}
 	b.statuses[b.a.status(ctx, err)] = true
+	hopeless := b.whole && isHopeless(err)
+	if hopeless && b.end == nil {
+		b.end = err
+	}
 	b.mu.Unlock()
+	if hopeless {
+		return // it is told once, in the end
+	}
 	if b.json {
 		c.Error = err.Error()
 		_ = b.printJSON(c) // kept in outErr
@@ -124,6 +140,19 @@ func (b *batch) fail(ctx context.Context, c action, err error) {
 	if !b.single {
 		fmt.Fprintf(b.talk, "%s: %v\n", c, err)
 	}
+}
+
+// isHopeless reports whether err would be that of all that is done with a bucket.
+func isHopeless(err error) bool {
+	e, ok := errors.AsType[*ois.Error](err)
+	return ok && slices.Contains([]string{"bucket_not_exists", "invalid_access_key_id", "signature_not_matched"}, e.Code)
+}
+
+// ended is why nothing more need be tried.
+func (b *batch) ended() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.end
 }
 
 // bad notes the error of an entry of a list.
@@ -192,6 +221,8 @@ func (b *batch) finish(ctx context.Context, err error) error {
 		return ctx.Err()
 	case b.outErr != nil:
 		return b.outErr
+	case b.end != nil:
+		return b.end
 	case b.failed == 0:
 		return nil
 	case b.single:

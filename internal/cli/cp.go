@@ -298,6 +298,7 @@ func (c *courier) copyFolder(ctx context.Context, f *cpFlags, s, to target.Targe
 		c.sweep(ctx)
 		_ = dest.close() // nothing was written through the folder itself
 	}()
+	c.whole = true
 	var shadows entry.Shadows
 	found := false
 	for e, err := range list {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"mime"
 	"net/http"
 	"time"
 
@@ -35,7 +36,7 @@ service: whether there is such an object shows when the address is used.`,
 				o.Header = http.Header{"Content-Type": {contentType}}
 			}
 			if saveAs != "" {
-				o.ResponseContentDisposition = fmt.Sprintf("attachment; filename=%q", saveAs)
+				o.ResponseContentDisposition = mime.FormatMediaType("attachment", map[string]string{"filename": saveAs})
 			}
 			for _, arg := range args {
 				if _, err := parseObject(arg); err != nil {

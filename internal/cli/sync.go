@@ -167,6 +167,7 @@ func (c *courier) sync(ctx context.Context, f *syncFlags, source, to target.Targ
 		c.group.Wait()
 		_ = both.to.close() // nothing was written through the folder itself
 	}()
+	c.whole = true
 	y := &syncing{courier: c, f: f, both: both}
 	defer func() { err = errors.Join(err, y.extra.Close()) }()
 	if err := y.copy(ctx); err != nil {
