@@ -227,8 +227,10 @@ func TestErrorsNameTheFile(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tree.Write("file/a"); err == nil || !strings.HasPrefix(err.Error(), "mkdir "+filepath.Join(dir, "file")+": ") {
-		t.Errorf("got %v", err)
+	for _, key := range []string{"file/a", "file/a/b"} {
+		if _, err := tree.Write(key); err == nil || err.Error() != filepath.Join(dir, "file")+" is a file: a folder cannot take its place" {
+			t.Errorf("got %v", err)
+		}
 	}
 	if err := tree.Close(); err != nil {
 		t.Fatal(err)

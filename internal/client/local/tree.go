@@ -85,6 +85,9 @@ func (t *Tree) mkdir(dir string) error {
 		return nil
 	}
 	if err := t.root.MkdirAll(filepath.FromSlash(dir), 0o777); err != nil {
+		if file, ok := t.fileAmong(dir); ok {
+			return fmt.Errorf("%s is a file: a folder cannot take its place", file)
+		}
 		return t.about("mkdir", dir, err)
 	}
 	t.mu.Lock()
@@ -94,6 +97,17 @@ func (t *Tree) mkdir(dir string) error {
 	}
 	t.made[dir] = true
 	return nil
+}
+
+// fileAmong returns the file that is in the way of a folder, or of one that it is in.
+func (t *Tree) fileAmong(dir string) (name string, ok bool) {
+	for ; dir != "."; dir = path.Dir(dir) {
+		name := filepath.FromSlash(dir)
+		if info, err := t.root.Lstat(name); err == nil && info.Mode().IsRegular() {
+			return filepath.Join(t.dir, name), true
+		}
+	}
+	return "", false
 }
 
 // Remove deletes the file of a key, and the folders that are empty then.
