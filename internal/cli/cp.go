@@ -35,7 +35,7 @@ func (a *app) cpCommand() *cobra.Command {
 		Long: `Copy files to objects, objects to files, or objects to objects, many at once. A target that ends in a slash, is a bucket or is a folder takes the
 sources under their names. With --recursive, what is in the source folder goes into the target folder; "-" is standard input or output.
 
-A file is written under another name until it is complete, and gets the time of modification of what the object was made of. Symbolic links are
+A file is written under another name, .ois-*.part, until it is complete, and gets the time of modification of what the object was made of. Symbolic links are
 skipped unless --follow-symlinks is given. What does not work does not stop the rest: the exit status is 1 then.`,
 		Example: `  ois cp beach.jpg ois://photos/2026/
   ois cp -r --exclude '*.tmp' ./album ois://photos/2026/album
