@@ -210,6 +210,8 @@ func (a *app) hint(err error) string {
 		return a.text("\"ois ls\" lists your buckets, \"ois mb\" makes one.")
 	case errors.Is(err, ois.ErrNotFound) && e.Key != "":
 		return a.text("\"ois ls\" and \"ois find\" show what there is in a bucket.")
+	case e.Code == "invalid_argument" && strings.Contains(e.Message, "encrypted"):
+		return a.text("--encryption-key-file gives the key of objects that are encrypted, --source-encryption-key-file that of what is copied.")
 	case errors.Is(err, ois.ErrNotEmpty):
 		return a.text("\"ois rb --force\" deletes the bucket with all that is in it.")
 	case e.Status == 0 && e.Attempts > 0:

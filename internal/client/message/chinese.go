@@ -151,6 +151,7 @@ var chinese = map[string]string{
 	"The owner of the bucket can allow it, see \"ois bucket get acl\" and \"ois bucket get policy\".":                                  "存储空间的所有者可以授权，见 \"ois bucket get acl\" 和 \"ois bucket get policy\"。",
 	"\"ois ls\" lists your buckets, \"ois mb\" makes one.":                                                                             "\"ois ls\" 列出你的存储空间，\"ois mb\" 创建一个。",
 	"\"ois ls\" and \"ois find\" show what there is in a bucket.":                                                                      "\"ois ls\" 和 \"ois find\" 显示存储空间中有什么。",
+	"--encryption-key-file gives the key of objects that are encrypted, --source-encryption-key-file that of what is copied.":          "--encryption-key-file 给出加密对象的密钥，--source-encryption-key-file 给出被复制对象的密钥。",
 	"\"ois rb --force\" deletes the bucket with all that is in it.":                                                                    "\"ois rb --force\" 连同全部内容一起删除存储空间。",
 	"Is --endpoint right, and is the service running there?":                                                                           "--endpoint 是否正确？服务是否正在运行？",
 }
