@@ -12,7 +12,11 @@ import (
 
 func main() {
 	signal.Ignore(syscall.SIGPIPE) // what cannot be written is an error, after which a command cleans up
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as with nohup
+		ends = append(ends, syscall.SIGHUP) // the terminal is gone, and nothing half done should stay
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(cli.Main(ctx, cli.OS()))
 }

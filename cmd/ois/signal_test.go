@@ -6,12 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 
 	ois "github.com/oisproject/ois/sdk/go"
@@ -43,6 +46,61 @@ func TestDemoCleansUpWhenNobodyReads(t *testing.T) {
 	}
 	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
 		t.Errorf("ois demo leaves %v, %v; want nothing", left, err)
+	}
+}
+
+// TestCommandsCleanUpWhenTheTerminalIsGone hangs up on a download in its middle, unless it runs with nohup.
+func TestCommandsCleanUpWhenTheTerminalIsGone(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there is no SIGHUP on Windows")
+	}
+	started, finish := make(chan struct{}, 2), make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "4")
+		w.Header().Set("ETag", `"7afe399f1415b137d0962f82662fa9d4"`)
+		if r.Method == http.MethodHead {
+			return
+		}
+		w.Header().Set("Content-Range", "bytes 0-3/4")
+		w.WriteHeader(http.StatusPartialContent)
+		fmt.Fprint(w, "ha")
+		w.(http.Flusher).Flush()
+		started <- struct{}{}
+		select {
+		case <-r.Context().Done():
+		case <-finish:
+			fmt.Fprint(w, "lf")
+		}
+	}))
+	defer srv.Close()
+	for _, nohup := range []bool{false, true} {
+		dir := t.TempDir()
+		script := `exec ois cp ois://some-bucket/key .`
+		if nohup {
+			script = `trap "" HUP; ` + script
+		}
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", script)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "OIS_ENDPOINT="+srv.URL, "HOME="+dir)
+		var talk bytes.Buffer
+		cmd.Stderr = &talk
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		<-started
+		if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Error(err)
+		}
+		want, files := 130, 0
+		if nohup {
+			close(finish)
+			want, files = 0, 1
+		}
+		_ = cmd.Wait() // the status tells
+		left, err := os.ReadDir(dir)
+		if err != nil || len(left) != files || cmd.ProcessState.ExitCode() != want {
+			t.Errorf("nohup %t: ois cp ends with %v and leaves %v, %v; want status %d and %d files\n%s", nohup, cmd.ProcessState, left, err, want, files, &talk)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/oisproject/ois/internal/client/entry"
 	"github.com/oisproject/ois/internal/client/pool"
 	"github.com/oisproject/ois/internal/client/progress"
+	ois "github.com/oisproject/ois/sdk/go"
 )
 
 // batchFlags are of commands that do the same to many objects.
@@ -22,6 +24,7 @@ type batchFlags struct {
 	verbose bool
 	dryRun  bool
 	single  bool // the command names one object: its error is that of the command
+	watched bool // the line that shows how far the work is is there even if the batch is quiet
 }
 
 func (f *batchFlags) add(cmd *cobra.Command) {
@@ -57,7 +60,11 @@ type batch struct {
 	out   io.Writer // standard output
 	talk  io.Writer // standard error
 
+	// whole says that all goes from one place to another, so that an error of the bucket or of the keys is one of the whole batch.
+	whole bool
+
 	mu       sync.Mutex
+	end      error // of the whole batch; guarded by mu
 	outErr   error // of writing to out; guarded by mu
 	failed   int64 // guarded by mu
 	first    error // that failed something; guarded by mu
@@ -67,10 +74,10 @@ type batch struct {
 // newBatch begins a batch. finish must end it.
 func (a *app) newBatch(f batchFlags) *batch {
 	var screen io.Writer
-	if a.Terminal && !f.quiet && !f.json {
+	if a.Terminal && (!f.quiet || f.watched) && !f.json && a.Getenv("TERM") != "dumb" {
 		screen = a.Stderr
 	}
-	m := progress.Start(screen)
+	m := progress.Start(screen, a.Columns)
 	return &batch{
 		batchFlags: f, a: a, group: a.house().pool.Group(), meter: m,
 		out: m.Through(a.Stdout), talk: m.Through(a.Stderr), statuses: make(map[int]bool),
@@ -79,6 +86,9 @@ func (a *app) newBatch(f batchFlags) *batch {
 
 // do does something to an object when a worker is free. With --dry-run it only prints it. The error is that nothing more can be done.
 func (b *batch) do(ctx context.Context, c action, work func() error) error {
+	if err := b.ended(); err != nil {
+		return err
+	}
 	b.meter.Found(c.Size)
 	if b.dryRun {
 		c.DryRun = true
@@ -115,7 +125,14 @@ func (b *batch) fail(ctx context.Context, c action, err error) {
 		b.first = err
 	}
 	b.statuses[b.a.status(ctx, err)] = true
+	hopeless := b.whole && isHopeless(err)
+	if hopeless && b.end == nil {
+		b.end = err
+	}
 	b.mu.Unlock()
+	if hopeless {
+		return // it is told once, in the end
+	}
 	if b.json {
 		c.Error = err.Error()
 		_ = b.printJSON(c) // kept in outErr
@@ -123,6 +140,19 @@ func (b *batch) fail(ctx context.Context, c action, err error) {
 	if !b.single {
 		fmt.Fprintf(b.talk, "%s: %v\n", c, err)
 	}
+}
+
+// isHopeless reports whether err would be that of all that is done with a bucket.
+func isHopeless(err error) bool {
+	e, ok := errors.AsType[*ois.Error](err)
+	return ok && slices.Contains([]string{"bucket_not_exists", "invalid_access_key_id", "signature_not_matched"}, e.Code)
+}
+
+// ended is why nothing more need be tried.
+func (b *batch) ended() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.end
 }
 
 // bad notes the error of an entry of a list.
@@ -191,6 +221,8 @@ func (b *batch) finish(ctx context.Context, err error) error {
 		return ctx.Err()
 	case b.outErr != nil:
 		return b.outErr
+	case b.end != nil:
+		return b.end
 	case b.failed == 0:
 		return nil
 	case b.single:

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 
@@ -94,17 +93,23 @@ func (a *app) cat(ctx context.Context, f *catFlags, list []target.Target) error 
 			return usagef("%s is a file of this machine: use the tools of the system", t)
 		}
 	}
-	bf := batchFlags{quiet: true, single: len(list) == 1}
+	// What goes to a terminal, or through another program to it, would get mixed up with the line.
+	bf := batchFlags{quiet: true, single: len(list) == 1, watched: isRegular(a.Stdout)}
 	c, err := a.newCourier(ctx, f.road, bf, &f.carryFlags)
 	if err != nil {
 		return err
 	}
+	c.sizes = true
 	opts.VersionID, opts.EncryptionKey = f.version, c.key
 	return c.finish(ctx, c.catAll(ctx, list, opts))
 }
 
 func (c *courier) catAll(ctx context.Context, list []target.Target, opts *transfer.DownloadOptions) error {
 	out := &counted{w: c.a.Stdout}
+	for range list {
+		c.meter.Found(0)
+	}
+	c.meter.Listed()
 	for _, t := range list {
 		s, err := c.remoteSide(ctx, t)
 		if err == nil {
@@ -215,10 +220,8 @@ func (c *courier) putOne(ctx context.Context, from, to target.Target) error {
 
 // stream hides that standard input may be a file, whose beginning somebody may have read.
 func stream(r io.Reader) io.Reader {
-	if f, ok := r.(*os.File); ok {
-		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
-			return r
-		}
+	if isRegular(r) {
+		return r
 	}
 	return struct{ io.Reader }{r}
 }

@@ -48,23 +48,22 @@ type Env struct {
 	Stderr   io.Writer
 	Getenv   func(string) string
 	Terminal bool // a person reads Stderr
+	// Columns is how wide that terminal is at present, 0 if nobody knows. It may be nil.
+	Columns func() int
 }
 
 // OS returns the Env of this process.
 func OS() Env {
+	_, terminal := columns(os.Stderr)
 	return Env{
 		Args:     os.Args[1:],
 		Stdin:    os.Stdin,
 		Stdout:   os.Stdout,
 		Stderr:   os.Stderr,
 		Getenv:   os.Getenv,
-		Terminal: isTerminal(os.Stderr),
+		Terminal: terminal,
+		Columns:  func() int { n, _ := columns(os.Stderr); return n },
 	}
-}
-
-func isTerminal(f *os.File) bool {
-	fi, err := f.Stat()
-	return err == nil && fi.Mode()&fs.ModeCharDevice != 0
 }
 
 // An app is one run of the program.
@@ -81,6 +80,8 @@ type app struct {
 	secrets *seal.Ring
 	// wrap puts something between the demo, or a client command, and its server, unless it is nil.
 	wrap func(http.RoundTripper) http.RoundTripper
+	// goesOn says that what was interrupted can be continued.
+	goesOn bool
 	// shared is what client commands have in common; nil until one needs it.
 	shared *house
 }
@@ -91,6 +92,7 @@ func Main(ctx context.Context, env Env) int {
 }
 
 func (a *app) run(ctx context.Context) int {
+	a.Stdin = interruptible(ctx, a.Stdin)
 	root := a.rootCommand()
 	root.SetArgs(append([]string{}, a.Args...)) // not nil, which would mean os.Args
 	cmd, err := root.ExecuteContextC(ctx)
@@ -107,6 +109,9 @@ func (a *app) run(ctx context.Context) int {
 	fmt.Fprintf(a.Stderr, "%s: %v\n", cmd.CommandPath(), err)
 	if status == exitUsage {
 		fmt.Fprintf(a.Stderr, a.text("Run %q to see how it is used.")+"\n", cmd.CommandPath()+" --help")
+	}
+	if status == exitInterrupted && a.goesOn {
+		fmt.Fprintln(a.Stderr, a.text("Run the same command again to go on from here."))
 	}
 	if hint := a.hint(err); hint != "" {
 		fmt.Fprintln(a.Stderr, hint)

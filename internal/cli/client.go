@@ -201,19 +201,28 @@ func (a *app) hint(err error) string {
 	}
 	switch {
 	case errors.Is(err, ois.ErrPermission) && a.unsigned():
-		return a.text("No access key is set: set OIS_ACCESS_KEY_ID and OIS_SECRET_ACCESS_KEY, or write them to ~/.ois/config.yaml, or name a --profile.")
+		return a.noKeys()
 	case e.Code == "invalid_access_key_id", e.Code == "signature_not_matched":
 		return a.text("The service does not know this key pair: check access key, secret and --endpoint.")
 	case errors.Is(err, ois.ErrPermission):
 		return a.text("The owner of the bucket can allow it, see \"ois bucket get acl\" and \"ois bucket get policy\".")
 	case e.Code == "bucket_not_exists":
 		return a.text("\"ois ls\" lists your buckets, \"ois mb\" makes one.")
+	case errors.Is(err, ois.ErrNotFound) && e.Key != "":
+		return a.text("\"ois ls\" and \"ois find\" show what there is in a bucket.")
+	case e.Code == "invalid_argument" && strings.Contains(e.Message, "encrypted"):
+		return a.text("--encryption-key-file gives the key of objects that are encrypted, --source-encryption-key-file that of what is copied.")
 	case errors.Is(err, ois.ErrNotEmpty):
 		return a.text("\"ois rb --force\" deletes the bucket with all that is in it.")
 	case e.Status == 0 && e.Attempts > 0:
 		return a.text("Is --endpoint right, and is the service running there?")
 	}
 	return ""
+}
+
+// noKeys says how to give keys.
+func (a *app) noKeys() string {
+	return a.text("No access key is set: set OIS_ACCESS_KEY_ID and OIS_SECRET_ACCESS_KEY, or write them to ~/.ois/config.yaml, or name a --profile.")
 }
 
 // unsigned reports whether a service was asked without keys.

@@ -67,10 +67,13 @@ func count(t *testing.T, b *ois.Bucket) (n int) {
 	return n
 }
 
-// TestWholeBucketsAreConfirmed wants a person to be asked before all of a bucket is deleted, and a program not.
+// TestWholeBucketsAreConfirmed wants a person to be asked before all of a bucket is deleted, and a program to say --yes; --force is as good.
 func TestWholeBucketsAreConfirmed(t *testing.T) {
 	srv := oistest.New(t)
 	b := newBucket(t, srv, "a", "b")
+	if err := srv.Client().Bucket("my-other", "").Create(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		answer string
 		person bool
@@ -85,7 +88,14 @@ func TestWholeBucketsAreConfirmed(t *testing.T) {
 		{"", true, "rm -r ois://my-bucket/a", 2, exitOK},
 		{"Y\n", true, "rm -r ois://my-bucket", 0, exitOK},
 		{"", true, "rm -r --yes ois://my-bucket", 0, exitOK},
-		{"", false, "rm -r ois://my-bucket", 0, exitOK},
+		{"", false, "rm -r ois://my-bucket", 2, exitUsage},
+		{"y\n", false, "rm -r ois://my-bucket/", 2, exitUsage},
+		{"", false, "rm -r --versions ois://my-bucket", 2, exitUsage},
+		{"", false, "rm -r --include * ois://my-bucket", 2, exitUsage},
+		{"", false, "rm -r ois://my-bucket/a/ ois://my-bucket", 2, exitUsage},
+		{"", false, "rm -r --dry-run ois://my-bucket", 2, exitOK},
+		{"", false, "rm -r --yes ois://my-bucket", 0, exitOK},
+		{"", false, "rb --force ois://my-other", 2, exitOK},
 	} {
 		for _, key := range []string{"a", "b"} {
 			if _, err := b.Put(t.Context(), key, strings.NewReader("text"), nil); err != nil {
@@ -113,6 +123,28 @@ func TestALineShowsHowFarItIs(t *testing.T) {
 	}
 	if !strings.Contains(stderr.String(), "\r\x1b[K1 done, ") {
 		t.Errorf("the line is not cleared before the sum: %q", stderr)
+	}
+}
+
+// TestCatShowsHowFarItIs only where what it prints goes to a file.
+func TestCatShowsHowFarItIs(t *testing.T) {
+	srv := oistest.New(t)
+	newBucket(t, srv, "a")
+	file, err := os.Create(filepath.Join(t.TempDir(), "a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	a, _, stderr := clientApp(t, srv, "cat", "ois://my-bucket/a")
+	a.Terminal, a.Stdout = true, file
+	holdReads(a, stderr.appears("0/1"))
+	if status := a.run(t.Context()); status != exitOK || !strings.HasSuffix(stderr.String(), "\r\x1b[K") {
+		t.Errorf("status %d, %q", status, stderr)
+	}
+	a, _, stderr = clientApp(t, srv, "cat", "ois://my-bucket/a")
+	a.Terminal = true
+	if status := a.run(t.Context()); status != exitOK || stderr.String() != "" {
+		t.Errorf("status %d, %q", status, stderr)
 	}
 }
 
@@ -170,6 +202,49 @@ func TestInterruptedCommandsLeaveNothing(t *testing.T) {
 	}
 	if files, _ := os.ReadDir(dir); len(files) != 0 {
 		t.Errorf("%d files are there", len(files))
+	}
+}
+
+// TestInterruptedCommandsSayHowToGoOn where there is something to go on with.
+func TestInterruptedCommandsSayHowToGoOn(t *testing.T) {
+	srv := oistest.New(t)
+	newBucket(t, srv, "a")
+	a, _, stderr := clientApp(t, srv, "cp", "--continue", "ois://my-bucket/a", filepath.Join(t.TempDir(), "a"))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	held := holdReads(a, nil)
+	go func() {
+		<-held
+		cancel()
+	}()
+	if status := a.run(ctx); status != exitInterrupted || !strings.HasSuffix(stderr.String(), "interrupted\nRun the same command again to go on from here.\n") {
+		t.Errorf("status %d; want %d\n%s", status, exitInterrupted, stderr)
+	}
+}
+
+// TestInterruptedMovesDeleteWhatHasArrived lets one of two objects arrive.
+func TestInterruptedMovesDeleteWhatHasArrived(t *testing.T) {
+	srv := oistest.New(t)
+	b := newBucket(t, srv, "x/a", "x/b")
+	a, stdout, stderr := clientApp(t, srv, "mv", "-r", "-v", "ois://my-bucket/x", t.TempDir())
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	a.wrap = func(next http.RoundTripper) http.RoundTripper {
+		return around(next, func(r *http.Request) (*http.Response, error) {
+			if strings.HasSuffix(r.URL.Path, "/x/b") {
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			}
+			return next.RoundTrip(r)
+		})
+	}
+	arrived := stdout.appears("move ois://my-bucket/x/a")
+	go func() {
+		<-arrived
+		cancel()
+	}()
+	if status := a.run(ctx); status != exitInterrupted || count(t, b) != 1 {
+		t.Errorf("status %d, %d objects are left; want %d, 1\n%s", status, count(t, b), exitInterrupted, stderr)
 	}
 }
 

@@ -73,6 +73,8 @@ func (a *app) namesFrom(ctx context.Context, r road, begin string) (names []cobr
 		}
 		break
 	}
+	// A shell takes each line for a name.
+	names = slices.DeleteFunc(names, func(name string) bool { return printable(name) != name })
 	slices.Sort(names)
 	return names
 }

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"math"
 	"mime"
@@ -69,18 +71,22 @@ type courier struct {
 	key     []byte
 	fromKey []byte
 	resume  bool
+	sizes   bool // transfers tell how many bytes there are, since nobody knew before
 
 	mu    sync.Mutex
-	moved map[move]int64                       // bytes that were counted; guarded by mu
+	moved map[move]amount                      // that were counted; guarded by mu
 	gone  map[*ois.Bucket][]api.ObjectToDelete // that have arrived and are to be deleted; guarded by mu
 }
 
 // A move is one transfer under way.
 type move struct{ bucket, key, path string }
 
+// An amount is how many bytes of a transfer were counted.
+type amount struct{ bytes, total int64 }
+
 // newCourier checks flags and begins a batch. finish must end it.
 func (a *app) newCourier(ctx context.Context, r road, bf batchFlags, f *carryFlags) (*courier, error) {
-	c := &courier{resume: f.resume, moved: make(map[move]int64), gone: make(map[*ois.Bucket][]api.ObjectToDelete)}
+	c := &courier{resume: f.resume, moved: make(map[move]amount), gone: make(map[*ois.Bucket][]api.ObjectToDelete)}
 	opts, err := f.options()
 	if err != nil {
 		return nil, err
@@ -95,6 +101,7 @@ func (a *app) newCourier(ctx context.Context, r road, bf batchFlags, f *carryFla
 		if opts.Checkpoint, err = a.checkpoints(); err != nil {
 			return nil, err
 		}
+		a.goesOn = true
 		if f.concurrency == workers {
 			opts.Concurrency = resumeParts
 		}
@@ -154,14 +161,29 @@ func (c *courier) readFlags(a *app, f *carryFlags) (err error) {
 	meta := make(map[string]string)
 	for _, m := range f.metadata {
 		name, value, ok := strings.Cut(m, "=")
-		if !ok || name == "" {
-			return usagef("--metadata %q is not allowed: want NAME=VALUE", m)
+		if !ok || !isMetadataName(name) {
+			return usagef("--metadata %q is not allowed: want NAME=VALUE, with a name of letters, digits, \"-\", \"_\" and \".\"", m)
+		}
+		if !isMetadataValue(value) {
+			return usagef("--metadata %q is not allowed: a value is printable ASCII, without blanks at its ends", m)
 		}
 		meta[strings.ToLower(name)] = value
 	}
 	c.put = ois.PutOptions{ContentType: f.contentType, StorageClass: f.class, Metadata: meta, EncryptionKey: c.key}
 	c.custom = f.contentType != "" || len(meta) > 0
 	return nil
+}
+
+// isMetadataName reports whether metadata can have that name.
+func isMetadataName(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-_.", r)
+	})
+}
+
+// isMetadataValue reports whether a header takes the value as it is.
+func isMetadataValue(s string) bool {
+	return strings.TrimSpace(s) == s && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
 // checkpoints is the folder for notes about transfers that can be resumed.
@@ -184,10 +206,13 @@ func (c *courier) event(e transfer.Event) {
 	if e.Kind == transfer.Done {
 		delete(c.moved, id)
 	} else {
-		c.moved[id] = e.Bytes
+		c.moved[id] = amount{e.Bytes, max(0, e.Total)}
 	}
 	c.mu.Unlock()
-	c.meter.Moved(e.Bytes - before)
+	c.meter.Moved(e.Bytes - before.bytes)
+	if c.sizes {
+		c.meter.Sized(max(0, e.Total) - before.total)
+	}
 }
 
 // A side is where things are taken from or brought to: a folder of files, or a prefix in a bucket.
@@ -292,8 +317,16 @@ func (c *courier) arrived(ctx context.Context, b *ois.Bucket, key string) {
 	}
 }
 
-// sweep deletes what has arrived, when all work is done.
+// sweepTime is how long an interrupted command may still take to delete what has arrived.
+const sweepTime = 10 * time.Second
+
+// sweep deletes what has arrived, when all work is done or was interrupted: the source of what was moved should be gone.
 func (c *courier) sweep(ctx context.Context) {
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), sweepTime)
+		defer cancel()
+	}
 	for b, list := range c.gone {
 		c.discard(ctx, b, list)
 	}
@@ -433,10 +466,22 @@ func isDir(name string) bool {
 	return err == nil && info.IsDir()
 }
 
+// wantDir returns why a name is not that of a folder.
+func wantDir(name string) error {
+	info, err := os.Stat(name)
+	if err == nil && !info.IsDir() {
+		err = usagef("%s is no folder", name)
+	}
+	return err
+}
+
 // openTree opens a folder for writing. With --dry-run none is made, and none is needed.
 func (c *courier) openTree(dir string) (*side, error) {
 	s := &side{t: target.Target{Path: dir}}
 	var err error
+	if err := wantDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
 	if c.dryRun {
 		return s, nil
 	}

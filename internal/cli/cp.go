@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -34,7 +35,7 @@ func (a *app) cpCommand() *cobra.Command {
 		Long: `Copy files to objects, objects to files, or objects to objects, many at once. A target that ends in a slash, is a bucket or is a folder takes the
 sources under their names. With --recursive, what is in the source folder goes into the target folder; "-" is standard input or output.
 
-A file is written under another name until it is complete, and gets the time of modification of what the object was made of. Symbolic links are
+A file is written under another name, .ois-*.part, until it is complete, and gets the time of modification of what the object was made of. Symbolic links are
 skipped unless --follow-symlinks is given. What does not work does not stop the rest: the exit status is 1 then.`,
 		Example: `  ois cp beach.jpg ois://photos/2026/
   ois cp -r --exclude '*.tmp' ./album ois://photos/2026/album
@@ -84,14 +85,14 @@ func (a *app) cp(ctx context.Context, f *cpFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	if len(sources) == 1 && sources[0].IsStream() {
+	if err := f.check(sources, to); err != nil {
+		return err
+	}
+	if sources[0].IsStream() {
 		return a.put(ctx, &putFlags{road: f.road, carryFlags: f.carryFlags, batchFlags: f.batchFlags}, sources[0], to)
 	}
 	if to.IsStream() {
 		return a.cat(ctx, &catFlags{road: f.road, carryFlags: f.carryFlags}, sources)
-	}
-	if err := f.check(sources, to); err != nil {
-		return err
 	}
 	f.single = len(sources) == 1 && !f.recursive
 	c, err := a.newCourier(ctx, f.road, f.batchFlags, &f.carryFlags)
@@ -129,8 +130,13 @@ func parseCopy(args []string) (sources []target.Target, to target.Target, err er
 
 // check refuses what would do harm.
 func (f *cpFlags) check(sources []target.Target, to target.Target) error {
-	if f.recursive && len(sources) > 1 {
+	switch {
+	case sources[0].IsStream() || to.IsStream():
+		return f.checkStream(to)
+	case f.recursive && len(sources) > 1:
 		return usagef("--recursive takes one source: run the command once for each")
+	case !f.recursive && !f.filter.Empty():
+		return errFilter
 	}
 	for _, s := range sources {
 		switch {
@@ -141,6 +147,37 @@ func (f *cpFlags) check(sources []target.Target, to target.Target) error {
 		case f.recursive && overlap(s, to):
 			return usagef("%s is in %s: it would be copied into itself", to.Folder(), s.Folder())
 		}
+	}
+	return checkNames(sources, to)
+}
+
+// checkStream refuses what cannot be done with a standard stream.
+func (f *cpFlags) checkStream(to target.Target) error {
+	switch {
+	case f.move:
+		return usagef("\"-\" cannot be moved: \"ois cp\" copies it")
+	case f.recursive || !f.filter.Empty():
+		return usagef("\"-\" is no folder: leave --recursive, --include and --exclude out")
+	case to.IsStream() && (f.dryRun || f.json || f.verbose):
+		return usagef("standard output is for the object: leave --dry-run, --json and --verbose out")
+	}
+	return nil
+}
+
+// takesMany reports whether sources keep their names in a target.
+func takesMany(to target.Target) bool { return to.IsFolder() || !to.Remote && isDir(to.Path) }
+
+// checkNames refuses sources that would overwrite each other.
+func checkNames(sources []target.Target, to target.Target) error {
+	if len(sources) > 1 && !takesMany(to) {
+		return usagef("%s takes several sources only as a folder: write it with a slash at its end", to)
+	}
+	first := make(map[string]target.Target)
+	for _, s := range sources {
+		if other, ok := first[s.Base()]; ok {
+			return usagef("%s and %s would both become %s: copy them one after the other, under names of their own", other, s, to.Join(s.Base()))
+		}
+		first[s.Base()] = s
 	}
 	return nil
 }
@@ -165,7 +202,7 @@ func (c *courier) copyAll(ctx context.Context, f *cpFlags, sources []target.Targ
 		}
 	}()
 	for _, s := range sources {
-		fr, err := c.plan(ctx, s, to, len(sources) > 1)
+		fr, err := c.plan(ctx, s, to)
 		if err != nil {
 			c.fail(ctx, action{Name: "copy", Source: s.String(), Target: to.String()}, err)
 			continue
@@ -181,7 +218,7 @@ func (c *courier) copyAll(ctx context.Context, f *cpFlags, sources []target.Targ
 }
 
 // plan finds out what becomes of a single source.
-func (c *courier) plan(ctx context.Context, s, to target.Target, many bool) (*freight, error) {
+func (c *courier) plan(ctx context.Context, s, to target.Target) (*freight, error) {
 	f := &freight{}
 	var err error
 	if s.Remote {
@@ -196,10 +233,8 @@ func (c *courier) plan(ctx context.Context, s, to target.Target, many bool) (*fr
 	} else if err = singleFile(f, s); err != nil {
 		return nil, err
 	}
-	if to.IsFolder() || !to.Remote && isDir(to.Path) {
+	if takesMany(to) {
 		f.toKey = s.Base()
-	} else if many {
-		return nil, usagef("%s takes several sources only as a folder: write it with a slash at its end", to)
 	}
 	if !to.Remote {
 		return f, c.singleTarget(f, to)
@@ -220,6 +255,8 @@ func singleFile(f *freight, s target.Target) error {
 		return err
 	case info.IsDir():
 		return usagef("%s is a folder: want --recursive", s)
+	case !info.Mode().IsRegular():
+		return usagef("%s is neither a file nor a folder: \"ois put -\" takes what a program writes", s)
 	}
 	f.from = &side{t: target.Target{Path: filepath.Dir(s.Path)}}
 	f.e = entry.Entry{Key: filepath.Base(s.Path), Size: info.Size(), Modified: info.ModTime()}
@@ -231,8 +268,12 @@ func (c *courier) singleTarget(f *freight, to target.Target) (err error) {
 	dir := to.Path
 	if f.toKey == "" {
 		dir, f.toKey = filepath.Dir(to.Path), filepath.Base(to.Path)
-		if !c.dryRun && !isDir(dir) {
-			return fmt.Errorf("%s: %w: make it first", dir, fs.ErrNotExist)
+		err := wantDir(dir)
+		if errors.Is(err, fs.ErrNotExist) && !c.dryRun {
+			return fmt.Errorf("%w: make it first", err)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
 	}
 	if f.toKey == "" {
@@ -257,6 +298,7 @@ func (c *courier) copyFolder(ctx context.Context, f *cpFlags, s, to target.Targe
 		c.sweep(ctx)
 		_ = dest.close() // nothing was written through the folder itself
 	}()
+	c.whole = true
 	var shadows entry.Shadows
 	found := false
 	for e, err := range list {

@@ -27,6 +27,7 @@ func (a *app) translate(root *cobra.Command) {
 	for _, h := range headings {
 		pairs = append(pairs, h, a.text(h))
 	}
+	pairs = append(pairs, `Use "{{.CommandPath}}`, a.text("Use")+` "{{.CommandPath}}`)
 	root.SetUsageTemplate(strings.NewReplacer(pairs...).Replace(root.UsageTemplate()))
 	for _, g := range root.Groups() {
 		g.Title = a.text(g.Title)
@@ -37,7 +38,17 @@ func (a *app) translate(root *cobra.Command) {
 func (a *app) translateCommand(cmd *cobra.Command) {
 	cmd.Short = a.text(cmd.Short)
 	cmd.InitDefaultHelpFlag()
-	cmd.Flags().VisitAll(func(f *pflag.Flag) { f.Usage = a.text(f.Usage) })
+	cmd.InitDefaultVersionFlag()
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		switch f.Name { // those that cobra describes
+		case "help":
+			f.Usage = a.text("explain the command")
+		case "version":
+			f.Usage = a.text("Print the version")
+		default:
+			f.Usage = a.text(f.Usage)
+		}
+	})
 	for _, c := range cmd.Commands() {
 		a.translateCommand(c)
 	}

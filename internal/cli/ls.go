@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"strconv"
@@ -59,6 +60,9 @@ func filterFlags(cmd *cobra.Command, f *filter.Filter) {
 	cmd.Flags().Var(f.Includes(), "include", "only names like `GLOB`, where * is any text; of several patterns the last one that fits decides")
 	cmd.Flags().Var(f.Excludes(), "exclude", "no names like `GLOB`; one that ends in / is all that is in that folder")
 }
+
+// errFilter says that patterns were given for names that are all given.
+var errFilter = usageError{errors.New("--include and --exclude choose what is in folders: want --recursive with them")}
 
 func (a *app) ls(ctx context.Context, f *lsFlags, arg string) error {
 	t, err := parseTarget(arg)

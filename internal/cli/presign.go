@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"mime"
 	"net/http"
 	"time"
 
@@ -34,12 +36,19 @@ service: whether there is such an object shows when the address is used.`,
 				o.Header = http.Header{"Content-Type": {contentType}}
 			}
 			if saveAs != "" {
-				o.ResponseContentDisposition = fmt.Sprintf("attachment; filename=%q", saveAs)
+				o.ResponseContentDisposition = mime.FormatMediaType("attachment", map[string]string{"filename": saveAs})
 			}
 			for _, arg := range args {
 				if _, err := parseObject(arg); err != nil {
 					return err
 				}
+			}
+			s, err := a.service(cmd.Context(), r)
+			if err != nil {
+				return err
+			}
+			if !s.keys {
+				return usageError{errors.New(a.noKeys())}
 			}
 			return a.eachTarget(cmd.Context(), r, args, func(ctx context.Context, b *ois.Bucket, t target.Target) error {
 				link, err := b.Presign(ctx, method, t.Key, &o)

@@ -30,11 +30,12 @@ func (a *app) rmCommand() *cobra.Command {
 		Use:   "rm ois://BUCKET/KEY...",
 		Short: "Delete objects",
 		Long: `Delete objects. With --recursive, all objects in a folder, a thousand in a request; if that is a whole bucket, a person at a terminal is
-asked first. It is no error if an object is not there. In a bucket with versions the objects get delete markers; --versions erases all
+asked first, and a program must give --yes. It is no error if an object is not there. In a bucket with versions the objects get delete markers; --versions erases all
 versions for good.`,
 		Example: `  ois rm ois://photos/2026/beach.jpg
   ois rm -r --include '*.tmp' ois://photos/2026/
-  ois rm -r --dry-run ois://photos`,
+  ois rm -r --dry-run ois://photos
+  ois rm -r --yes ois://photos`,
 		Args:              someArgs(target.Scheme + "BUCKET/KEY"),
 		ValidArgsFunction: a.completeTargets(&f.road, false),
 		RunE:              func(cmd *cobra.Command, args []string) error { return a.rm(cmd.Context(), &f, args) },
@@ -54,16 +55,20 @@ func (a *app) rm(ctx context.Context, f *rmFlags, args []string) error {
 	if err != nil {
 		return err
 	}
+	for _, t := range targets {
+		if t.Key != "" || f.dryRun || f.yes {
+			continue
+		}
+		if !a.Terminal {
+			return usagef(a.text("%s is a whole bucket, and there is nobody to ask: --yes deletes all objects in it"), t)
+		}
+		if err := a.confirm(f.yes, a.text("Delete all objects in %s?"), t); err != nil {
+			return err
+		}
+	}
 	s, err := a.service(ctx, f.road)
 	if err != nil {
 		return err
-	}
-	for _, t := range targets {
-		if t.Key == "" && !f.dryRun {
-			if err := a.confirm(f.yes, a.text("Delete all objects in %s?"), t); err != nil {
-				return err
-			}
-		}
 	}
 	f.single = len(targets) == 1 && !f.recursive
 	b := a.newBatch(f.batchFlags)
@@ -77,6 +82,9 @@ func (f *rmFlags) targets(args []string) (list []target.Target, err error) {
 	}
 	if f.version != "" && (f.recursive || len(args) > 1) {
 		return nil, usagef("--version-id is for one object")
+	}
+	if !f.recursive && !f.filter.Empty() {
+		return nil, errFilter
 	}
 	for _, arg := range args {
 		t, err := parseInside(arg)

@@ -80,7 +80,7 @@ func (a *app) runAll(ctx context.Context, f *runFlags, in io.Reader) error {
 	out, talk := &lines{w: a.Stdout}, &lines{w: a.Stderr}
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, maxLine)
-	for n := 1; lines.Scan() && ctx.Err() == nil && (!f.stop || failed.Load() == 0); n++ {
+	for n := 1; lines.Scan() && ctx.Err() == nil && out.broken() == nil && (!f.stop || failed.Load() == 0); n++ {
 		args, err := words.Split(lines.Text())
 		if err == nil && len(args) == 0 {
 			continue
@@ -96,8 +96,11 @@ func (a *app) runAll(ctx context.Context, f *runFlags, in io.Reader) error {
 				fmt.Fprintf(talk, "line %d: %v\n", n, err)
 				failed.Add(1)
 			case a.runLine(ctx, args, out, talk) != exitOK:
-				fmt.Fprintf(talk, "line %d: %s: failed\n", n, strings.Join(args, " "))
 				failed.Add(1)
+				if out.broken() != nil {
+					return // all fail then
+				}
+				fmt.Fprintf(talk, "line %d: %s: failed\n", n, strings.Join(args, " "))
 			default:
 				done.Add(1)
 			}
@@ -107,6 +110,8 @@ func (a *app) runAll(ctx context.Context, f *runFlags, in io.Reader) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case out.broken() != nil:
+		return out.broken()
 	case lines.Err() != nil:
 		return fmt.Errorf("a line cannot be read: %w", lines.Err())
 	case failed.Load() > 0:
@@ -127,14 +132,26 @@ func (a *app) runLine(ctx context.Context, args []string, out, talk *lines) int 
 
 // lines is output that several commands share.
 type lines struct {
-	mu sync.Mutex
-	w  io.Writer
+	mu  sync.Mutex
+	w   io.Writer
+	err error // of the first write that failed; guarded by mu
 }
 
 func (l *lines) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.w.Write(p)
+	n, err := l.w.Write(p)
+	if l.err == nil {
+		l.err = err
+	}
+	return n, err
+}
+
+// broken is why nothing more can be printed.
+func (l *lines) broken() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
 }
 
 // A part of the output is that of one command. Whole lines go on, so that those of several commands do not get mixed up.

@@ -153,8 +153,10 @@ func (c *courier) sync(ctx context.Context, f *syncFlags, source, to target.Targ
 	if err != nil {
 		return err
 	}
-	if !source.Remote && !isDir(source.Path) {
-		return fmt.Errorf("%s: %w, or it is no folder", source, fs.ErrNotExist)
+	if !source.Remote {
+		if err := wantDir(source.Path); err != nil {
+			return err
+		}
 	}
 	if !to.Remote {
 		if both.to, err = c.openTree(to.Path); err != nil {
@@ -165,6 +167,7 @@ func (c *courier) sync(ctx context.Context, f *syncFlags, source, to target.Targ
 		c.group.Wait()
 		_ = both.to.close() // nothing was written through the folder itself
 	}()
+	c.whole = true
 	y := &syncing{courier: c, f: f, both: both}
 	defer func() { err = errors.Join(err, y.extra.Close()) }()
 	if err := y.copy(ctx); err != nil {

@@ -33,6 +33,9 @@ func (f *Filter) add(include bool, pattern string) error {
 	return nil
 }
 
+// Empty reports whether the filter has no patterns.
+func (f *Filter) Empty() bool { return len(f.rules) == 0 }
+
 // Passes reports whether a name is in. A nil filter lets everything pass.
 func (f *Filter) Passes(name string) bool {
 	if f == nil || len(f.rules) == 0 {

@@ -197,3 +197,44 @@ func FuzzCheckKey(f *testing.F) {
 		}
 	})
 }
+
+// TestErrorsNameTheFile wants what goes wrong to name the file that is meant, not the one that is written for the time being.
+func TestErrorsNameTheFile(t *testing.T) {
+	dir := t.TempDir()
+	tree, err := Create(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	check := func(key string, err error) {
+		t.Helper()
+		want := "write " + filepath.Join(dir, key) + ": "
+		if err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("got %v; want %s…", err, want)
+		}
+	}
+	long := strings.Repeat("x", 300)
+	for _, key := range []string{long, "gone/a"} {
+		f, err := tree.Write(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.RemoveAll(filepath.Join(dir, "gone")); err != nil {
+			t.Fatal(err)
+		}
+		check(key, f.Commit(time.Now()))
+	}
+	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"file/a", "file/a/b"} {
+		if _, err := tree.Write(key); err == nil || err.Error() != filepath.Join(dir, "file")+" is a file: a folder cannot take its place" {
+			t.Errorf("got %v", err)
+		}
+	}
+	if err := tree.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err = tree.Write("a")
+	check("a", err)
+}

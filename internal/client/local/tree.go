@@ -85,7 +85,10 @@ func (t *Tree) mkdir(dir string) error {
 		return nil
 	}
 	if err := t.root.MkdirAll(filepath.FromSlash(dir), 0o777); err != nil {
-		return err
+		if file, ok := t.fileAmong(dir); ok {
+			return fmt.Errorf("%s is a file: a folder cannot take its place", file)
+		}
+		return t.about("mkdir", dir, err)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -94,6 +97,17 @@ func (t *Tree) mkdir(dir string) error {
 	}
 	t.made[dir] = true
 	return nil
+}
+
+// fileAmong returns the file that is in the way of a folder, or of one that it is in.
+func (t *Tree) fileAmong(dir string) (name string, ok bool) {
+	for ; dir != "."; dir = path.Dir(dir) {
+		name := filepath.FromSlash(dir)
+		if info, err := t.root.Lstat(name); err == nil && info.Mode().IsRegular() {
+			return filepath.Join(t.dir, name), true
+		}
+	}
+	return "", false
 }
 
 // Remove deletes the file of a key, and the folders that are empty then.
@@ -133,6 +147,16 @@ func isTemporary(name string) bool {
 	return strings.HasPrefix(name, ".ois-") && strings.HasSuffix(name, ".part")
 }
 
+// about says which file err is about: a call may have met one whose name is of no interest, or is only a part of it.
+func (t *Tree) about(op, key string, err error) error {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		err = path.Err
+	} else if link, ok := errors.AsType[*os.LinkError](err); ok {
+		err = link.Err
+	}
+	return &fs.PathError{Op: op, Path: filepath.Join(t.dir, filepath.FromSlash(key)), Err: err}
+}
+
 // Write opens the file of a key for writing, and makes the folders that it is in. It takes its place with Commit and keeps the permissions of
 // the one before; Discard removes it, unless it has been committed.
 func (t *Tree) Write(key string) (*File, error) {
@@ -160,7 +184,7 @@ func (t *Tree) Write(key string) (*File, error) {
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return nil, t.about("write", key, err)
 		}
 		return &File{File: f, tree: t, name: name, key: filepath.FromSlash(key), mode: mode}, nil
 	}
@@ -215,7 +239,10 @@ func (f *File) Commit(modified time.Time) error {
 		err = f.tree.root.Rename(f.name, f.key) // commit: the file has its name
 	}
 	if err != nil {
-		return errors.Join(err, f.tree.root.Remove(f.name))
+		if gone := f.tree.root.Remove(f.name); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
+		return f.tree.about("write", filepath.ToSlash(f.key), err)
 	}
 	f.name = ""
 	return nil

@@ -16,6 +16,9 @@ var chinese = map[string]string{
 	"Global Flags:":                         "全局选项：",
 	"for more information about a command.": "查看某个命令的说明。",
 
+	"Use":                 "用",
+	"explain the command": "说明这个命令",
+
 	// Commands.
 	"Object storage in one file":                               "一个可执行文件的对象存储",
 	"List buckets and objects":                                 "列出存储空间和对象",
@@ -45,6 +48,7 @@ var chinese = map[string]string{
 	"List the buckets of all users":                            "列出所有用户的存储空间",
 	"Suspend buckets":                                          "停用存储空间",
 	"Let suspended buckets be used again":                      "恢复已停用的存储空间",
+	"Go on without a lost --key-file":                          "丢失 --key-file 后继续使用",
 	"Serve a data directory":                                   "用一个数据目录提供服务",
 	"Walk through the quick start on a server of its own":      "在临时服务上走一遍快速入门",
 	"Manage users":                                             "管理用户",
@@ -135,15 +139,19 @@ var chinese = map[string]string{
 	// What commands say.
 	"%d done, %d up to date, %d failed, %s in %s": "完成 %d 个，已是最新 %d 个，失败 %d 个，共 %s，用时 %s",
 	"skipped %s: %s": "跳过 %s：%s",
-	"Delete the bucket %s with all that is in it?":                      "删除存储空间 %s 及其全部内容？",
-	"Delete all objects in %s?":                                         "删除 %s 中的所有对象？",
-	"Nothing was deleted, since not all went well: %d would have been.": "由于出现错误，没有删除任何内容；本应删除 %d 个。",
-	"interrupted":                   "已中断",
-	"Run %q to see how it is used.": "运行 %q 查看用法。",
+	"Delete the bucket %s with all that is in it?":                                      "删除存储空间 %s 及其全部内容？",
+	"%s is a whole bucket, and there is nobody to ask: --yes deletes all objects in it": "%s 是整个存储空间，又没有人可以询问：加 --yes 才删除其中所有对象",
+	"Delete all objects in %s?":                                                         "删除 %s 中的所有对象？",
+	"Nothing was deleted, since not all went well: %d would have been.":                 "由于出现错误，没有删除任何内容；本应删除 %d 个。",
+	"interrupted": "已中断",
+	"Run the same command again to go on from here.": "再次运行同一命令即可从此处继续。",
+	"Run %q to see how it is used.":                  "运行 %q 查看用法。",
 	"No access key is set: set OIS_ACCESS_KEY_ID and OIS_SECRET_ACCESS_KEY, or write them to ~/.ois/config.yaml, or name a --profile.": "未设置访问密钥：请设置 OIS_ACCESS_KEY_ID 和 OIS_SECRET_ACCESS_KEY，或写入 ~/.ois/config.yaml，或指定 --profile。",
 	"The service does not know this key pair: check access key, secret and --endpoint.":                                                "服务不认识这对密钥：请检查访问密钥、私钥和 --endpoint。",
 	"The owner of the bucket can allow it, see \"ois bucket get acl\" and \"ois bucket get policy\".":                                  "存储空间的所有者可以授权，见 \"ois bucket get acl\" 和 \"ois bucket get policy\"。",
 	"\"ois ls\" lists your buckets, \"ois mb\" makes one.":                                                                             "\"ois ls\" 列出你的存储空间，\"ois mb\" 创建一个。",
+	"\"ois ls\" and \"ois find\" show what there is in a bucket.":                                                                      "\"ois ls\" 和 \"ois find\" 显示存储空间中有什么。",
+	"--encryption-key-file gives the key of objects that are encrypted, --source-encryption-key-file that of what is copied.":          "--encryption-key-file 给出加密对象的密钥，--source-encryption-key-file 给出被复制对象的密钥。",
 	"\"ois rb --force\" deletes the bucket with all that is in it.":                                                                    "\"ois rb --force\" 连同全部内容一起删除存储空间。",
 	"Is --endpoint right, and is the service running there?":                                                                           "--endpoint 是否正确？服务是否正在运行？",
 }

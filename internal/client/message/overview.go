@@ -23,7 +23,7 @@ Exit statuses, the same for all commands:
     3  a user, a key, a bucket, an object, a job, a file or the data directory is not there
     4  permission was denied
     5  the network failed, or an address cannot be listened on
-  130  interrupted, by Ctrl-C or SIGTERM, before the work was done`
+  130  interrupted, by Ctrl-C, SIGTERM or SIGHUP, before the work was done`
 
 const overviewChinese = `ois 是与 QingStor 兼容的对象存储服务，以及与之配套的工具。
 
@@ -47,4 +47,4 @@ const overviewChinese = `ois 是与 QingStor 兼容的对象存储服务，以�
     3  用户、密钥、存储空间、对象、任务、文件或数据目录不存在
     4  没有权限
     5  网络故障，或无法监听地址
-  130  在完成之前被 Ctrl-C 或 SIGTERM 中断`
+  130  在完成之前被 Ctrl-C、SIGTERM 或 SIGHUP 中断`

@@ -5,7 +5,6 @@ package progress
 import (
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +17,8 @@ type Meter struct {
 	listed                    atomic.Bool  // nothing more will be found
 	start                     time.Time
 
+	width func() int // of the screen in columns, 0 if it is not known; may be nil
+
 	mu    sync.Mutex
 	line  io.Writer // nil if nobody looks; guarded by mu
 	drawn bool      // the line is on the screen; guarded by mu
@@ -28,9 +29,10 @@ type Meter struct {
 // interval is how often the line is drawn.
 const interval = 200 * time.Millisecond
 
-// Start begins to count time, and to draw on w unless that is nil. Stop must be called then.
-func Start(w io.Writer) *Meter {
-	m := &Meter{start: time.Now(), line: w, stop: make(chan struct{}), ended: make(chan struct{})}
+// Start begins to count time, and to draw on w unless that is nil. Stop must be called then. Width is how many columns w has at present, 0 if nobody
+// knows; it may be nil.
+func Start(w io.Writer, width func() int) *Meter {
+	m := &Meter{start: time.Now(), line: w, width: width, stop: make(chan struct{}), ended: make(chan struct{})}
 	if w == nil {
 		close(m.ended)
 		return m
@@ -69,6 +71,9 @@ func (m *Meter) Found(size int64) {
 	m.found.Add(1)
 	m.size.Add(size)
 }
+
+// Sized adds bytes to those that were found.
+func (m *Meter) Sized(n int64) { m.size.Add(n) }
 
 // Listed says that all has been found.
 func (m *Meter) Listed() { m.listed.Store(true) }
@@ -126,7 +131,8 @@ func (m *Meter) draw(text string) {
 	m.drawn = true
 }
 
-// text is the line: items, bytes, bytes a second, and when it will be over.
+// text is the line: items, bytes, bytes a second, and when it will be over. On a narrow screen the bytes are left out first, then the rate: a line that
+// is too long would go on in the next one, and could not be cleared.
 func (m *Meter) text(rate float64) string {
 	over := m.done.Load() + m.failed.Load() + m.same.Load()
 	found, bytes, size := m.found.Load()+m.same.Load(), m.bytes.Load(), m.size.Load()
@@ -134,16 +140,39 @@ func (m *Meter) text(rate float64) string {
 	if m.listed.Load() {
 		more = ""
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "%d/%d%s  %s/%s%s  %s/s", over, found, more, Size(bytes), Size(size), more, Size(int64(rate)))
+	items := fmt.Sprintf("%d/%d%s", over, found, more)
+	rest := ""
 	if n := m.failed.Load(); n > 0 {
-		fmt.Fprintf(&b, "  %d failed", n)
+		rest = fmt.Sprintf("  %d failed", n)
 	}
 	if m.listed.Load() && rate >= 1 && bytes < size {
 		left := time.Duration(float64(size-bytes)/rate*float64(time.Second)) / time.Second
-		fmt.Fprintf(&b, "  ETA %d:%02d:%02d", left/3600, left/60%60, left%60)
+		rest += fmt.Sprintf("  ETA %d:%02d:%02d", left/3600, left/60%60, left%60)
 	}
-	return b.String()
+	of := ""
+	if size > 0 || bytes == 0 { // nobody knows how much comes from a stream
+		of = "/" + Size(size) + more
+	}
+	moved, speed := "  "+Size(bytes)+of, fmt.Sprintf("  %s/s", Size(int64(rate)))
+	return m.fit(items+moved+speed+rest, items+speed+rest, items+rest)
+}
+
+// fit returns the first of some texts that fits on the screen, or as much of the last one as does. The last column stays free, since some terminals go on to
+// the next line when something is written there.
+func (m *Meter) fit(texts ...string) string {
+	room := 0
+	if m.width != nil {
+		room = m.width() - 1
+	}
+	if room <= 0 {
+		return texts[0]
+	}
+	for _, text := range texts {
+		if len(text) <= room {
+			return text
+		}
+	}
+	return texts[len(texts)-1][:room]
 }
 
 // speed is how fast bytes have moved in the last seconds.

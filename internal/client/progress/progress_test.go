@@ -31,7 +31,7 @@ func (s *screen) look() string {
 func TestTheLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		screen := new(screen)
-		m := Start(screen)
+		m := Start(screen, nil)
 		defer func() {
 			m.Stop()
 			if got := screen.look(); got != "\r\x1b[K" {
@@ -75,8 +75,47 @@ func TestTheLine(t *testing.T) {
 	})
 }
 
+// TestNarrowScreens wants no line to reach the end of the screen.
+func TestNarrowScreens(t *testing.T) {
+	columns := 0
+	m := &Meter{width: func() int { return columns }}
+	m.Found(10 << 30)
+	m.Moved(1 << 30)
+	m.Failed()
+	m.Listed()
+	for width, want := range map[int]string{
+		0:  "1/1  1.0 GiB/10.0 GiB  5.0 MiB/s  1 failed  ETA 0:30:43",
+		56: "1/1  1.0 GiB/10.0 GiB  5.0 MiB/s  1 failed  ETA 0:30:43",
+		55: "1/1  5.0 MiB/s  1 failed  ETA 0:30:43",
+		40: "1/1  5.0 MiB/s  1 failed  ETA 0:30:43",
+		30: "1/1  1 failed  ETA 0:30:43",
+		10: "1/1  1 fa",
+		1:  "1/1  1.0 GiB/10.0 GiB  5.0 MiB/s  1 failed  ETA 0:30:43", // a terminal that does not know
+	} {
+		columns = width
+		if got := m.text(5 << 20); got != want {
+			t.Errorf("%d columns: got %q; want %q", width, got, want)
+		}
+	}
+}
+
+// TestStreams wants no size where nobody knows it.
+func TestStreams(t *testing.T) {
+	m := new(Meter)
+	m.Found(0)
+	m.Listed()
+	m.Moved(1 << 20)
+	if got, want := m.text(1<<20), "0/1  1.0 MiB  1.0 MiB/s"; got != want {
+		t.Errorf("got %q; want %q", got, want)
+	}
+	m.Sized(2 << 20)
+	if got, want := m.text(1<<20), "0/1  1.0 MiB/2.0 MiB  1.0 MiB/s  ETA 0:00:01"; got != want {
+		t.Errorf("got %q; want %q", got, want)
+	}
+}
+
 func TestNobodyLooks(t *testing.T) {
-	m := Start(nil)
+	m := Start(nil, nil)
 	m.Found(1)
 	m.Done()
 	m.Stop()

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -305,6 +306,26 @@ func TestFilesThatChangeMeanwhile(t *testing.T) {
 			if !errors.Is(err, errChanged) || s.unfinished() != 0 {
 				t.Errorf("%d bytes: %v; %d uploads are left", size, err, s.unfinished())
 			}
+		}
+	}
+}
+
+// A file that becomes shorter cannot be sent, which is no error of the network.
+func TestFilesThatBecomeShorterMeanwhile(t *testing.T) {
+	for _, folder := range []string{"", t.TempDir()} {
+		path := writeFile(t, pattern(32*mb))
+		s := newService()
+		s.intercept(func(_ http.ResponseWriter, _ *http.Request, call string) bool {
+			if call == "UploadMultipart k 0" {
+				if err := os.Truncate(path, 100); err != nil {
+					t.Error(err)
+				}
+			}
+			return false
+		})
+		_, err := New(s.bucket(t), with(small, folder)).UploadFile(t.Context(), "k", path, nil)
+		if network := (*net.OpError)(nil); !errors.Is(err, errChanged) || errors.As(err, &network) || s.unfinished() != 0 {
+			t.Errorf("%v; %d uploads are left", err, s.unfinished())
 		}
 	}
 }

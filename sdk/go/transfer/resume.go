@@ -68,10 +68,11 @@ func (j *job) resume(ctx context.Context, src *source, part int64) (*Result, err
 	if err == nil {
 		res, err = j.complete(ctx, u, f)
 	}
-	switch {
-	case err == nil:
+	if err == nil {
 		return res, c.remove()
-	case errors.Is(err, errChanged) || errors.Is(err, ois.ErrPrecondition) || errors.Is(err, ois.ErrNotFound):
+	}
+	err = j.blame(ctx, err)
+	if errors.Is(err, errChanged) || errors.Is(err, ois.ErrPrecondition) || errors.Is(err, ois.ErrNotFound) {
 		// Nothing of it will ever be of use.
 		return nil, errors.Join(u.abort(ctx, err), c.remove())
 	}

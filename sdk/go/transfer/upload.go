@@ -167,7 +167,7 @@ func (j *job) single(ctx context.Context, src io.ReaderAt, off, size int64) (*Re
 	o.ContentLength = size
 	w, err := j.b.Put(ctx, j.key, body, &o)
 	if err != nil {
-		return nil, err
+		return nil, j.blame(ctx, err)
 	}
 	if o.EncryptionKey != nil {
 		j.unsure.Store(true) // nobody says what the ETag of encrypted bytes is
@@ -277,9 +277,20 @@ func (j *job) end(ctx context.Context, u *upload, f *finish, err error) (*Result
 		res, err = j.complete(ctx, u, f)
 	}
 	if err != nil {
-		return nil, u.abort(ctx, err)
+		return nil, u.abort(ctx, j.blame(ctx, err))
 	}
 	return res, nil
+}
+
+// blame returns the error of a transfer, or that its source has changed if it has: what is not there any more cannot be sent, which looks like an error of
+// the connection.
+func (j *job) blame(ctx context.Context, err error) error {
+	if j.unchanged != nil && ctx.Err() == nil {
+		if changed := j.unchanged(); changed != nil {
+			return changed
+		}
+	}
+	return err
 }
 
 // complete completes an upload, if its source is still what it was.
