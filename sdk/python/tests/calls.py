@@ -173,6 +173,18 @@ def changed(ois):
     return bucket(ois).client.send(request.sign())
 
 
+def signed_for_others(ois):
+    """Signatures that a program takes to pass them on."""
+    from ois.sdk.service.qingstor import Bucket
+
+    request = bucket(ois).put_object_request("x", body=b"1", x_qs_meta_data={"passed": "on"})
+    assert isinstance(bucket(ois), Bucket)
+    request.sign()
+    seen = [request.req.headers["Authorization"], request.get_authorization(), request.get_string_to_sign()]
+    seen.append(request.get_query_signature(int(STOPPED) + 60))
+    return bucket(ois).put_object("seen", body=repr(seen))
+
+
 def upload(ois):
     from ois.sdk.client.upload_client import UploadClient
 
@@ -203,6 +215,7 @@ def other_calls():
     yield "no grantee", False, lambda o: bucket(o).put_acl([{"permission": "READ"}])
     yield "no part number", False, lambda o: bucket(o).complete_multipart_upload("x", "u", object_parts=[{}])
     yield "request changed", False, changed
+    yield "signed for others", False, signed_for_others
     yield "upload client", False, upload
 
 

@@ -168,9 +168,9 @@ class Request:
         """Return the request with its signature in the header, or without one if there are no keys."""
         prepared = self._prepare()
         if self.config.access_key_id:
-            text = self.get_string_to_sign(prepared)
-            made = signature.sign(text, self.config.secret_access_key)
-            prepared.headers["Authorization"] = f"QS {self.config.access_key_id}:{made}"
+            value = f"QS {self.config.access_key_id}:{self.get_authorization(prepared)}"
+            prepared.headers["Authorization"] = value
+            cast(Any, self.req).headers["Authorization"] = value  # there programs look for it, to pass it on
         _encode_headers(prepared.headers)
         return prepared
 
@@ -180,17 +180,28 @@ class Request:
         Args:
             expires: When the link runs out, in seconds since 1970.
         """
-        cast(Any, self.req).headers.pop("Content-Type", None)  # whoever follows the link would have to send it
+        for name in ("Content-Type", "Authorization"):
+            cast(Any, self.req).headers.pop(name, None)  # whoever follows the link would have to send it
         prepared = self._prepare()
         if self.config.access_key_id:
             until = str(int(expires))
-            text = self.get_string_to_sign(prepared, until)
-            made = quote(signature.sign(text, self.config.secret_access_key))
-            added = f"signature={made}&access_key_id={quote(self.config.access_key_id, safe='')}&expires={until}"
+            made, key = self.get_query_signature(expires, prepared), quote(self.config.access_key_id, safe="")
+            added = f"signature={made}&access_key_id={key}&expires={until}"
             url = str(prepared.url)
             prepared.url = f"{url}{'&' if '?' in url else '?'}{added}"
         _encode_headers(prepared.headers)
         return prepared
+
+    def get_authorization(self, prepared: Optional[PreparedRequest] = None) -> str:
+        """Return the signature for the header Authorization."""
+        return signature.sign(self.get_string_to_sign(prepared), self.config.secret_access_key)
+
+    def get_query_signature(self, expires: Union[int, float], prepared: Optional[PreparedRequest] = None) -> str:
+        """Return the signature of a link, encoded for its query."""
+        prepared = prepared or self._prepare()
+        prepared.headers.pop("Content-Type", None)  # as in sign_query
+        text = self.get_string_to_sign(prepared, str(int(expires)))
+        return quote(signature.sign(text, self.config.secret_access_key))
 
     def get_string_to_sign(self, prepared: Optional[PreparedRequest] = None, expires: str = "") -> str:
         """Return the text over which the signature is made."""

@@ -1,5 +1,6 @@
 """The service."""
 
+from ..._generated.bucket import Bucket
 from ..._generated.service import OIS
 
-__all__ = ["OIS"]
+__all__ = ["OIS", "Bucket"]
