@@ -57,17 +57,17 @@ func (b *bench) clientTable(ctx context.Context) (err error) {
 	seen := map[string]cells{"wall": {}, "cpu": {}, "memory": {}}
 	work := []struct {
 		name, dir string
-		rounds    int
+		size      int64 // about what it takes in memory, as files
 	}{
-		{fmt.Sprintf("%d files of 4K", b.files), tree, b.rounds},
-		{fmt.Sprintf("a file of %d MiB", b.film), filepath.Dir(film), min(b.rounds, 2)},
+		{fmt.Sprintf("%d files of 4K", b.files), tree, int64(b.files) * 16 * kib},
+		{fmt.Sprintf("a file of %d MiB", b.film), filepath.Dir(film), int64(b.film) * mib},
 	}
 	for _, w := range work {
-		for n := range w.rounds {
+		for n := range b.rounds {
 			for i := range tools { // who begins changes from round to round
 				t := tools[(i+n)%len(tools)]
-				b.progress("client: %s, round %d of %d, %s", w.name, n+1, w.rounds, t.name)
-				if err := b.there(ctx, s, t, w.dir, func(row string, d deed) {
+				b.progress("client: %s, round %d of %d, %s", w.name, n+1, b.rounds, t.name)
+				if err := b.there(ctx, s, t, w.dir, w.size, func(row string, d deed) {
 					row = w.name + ", " + row
 					seen["wall"].add(row, t.name, d.wall)
 					seen["cpu"].add(row, t.name, d.cpu)
@@ -106,7 +106,7 @@ func (b *bench) clientPrint(tools []*tool, seen map[string]cells, works ...strin
 }
 
 // there takes a folder up, up again when nothing is to do, and down, checks what came, and clears up.
-func (b *bench) there(ctx context.Context, s *server, t *tool, dir string, note func(string, deed)) (err error) {
+func (b *bench) there(ctx context.Context, s *server, t *tool, dir string, size int64, note func(string, deed)) (err error) {
 	if err := s.created(ctx); err != nil {
 		return err
 	}
@@ -117,6 +117,9 @@ func (b *bench) there(ctx context.Context, s *server, t *tool, dir string, note 
 		do       []string
 		from, to string
 	}{{"up", t.copy, dir, t.url}, {"up again", t.sync, dir, t.url}, {"down", t.copy, t.url, down}} {
+		if err := b.warm(size); err != nil {
+			return err
+		}
 		syscall.Sync() // what the step before left to write is not this one's
 		d, err := t.run(ctx, append(slices.Clone(step.do), step.from, step.to)...)
 		if err != nil {

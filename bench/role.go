@@ -127,7 +127,7 @@ func (b *bench) warm(n int64) error {
 	return errors.Join(err, os.Remove(file))
 }
 
-const warmest = 3 << 30
+const warmest = 5 << 30
 
 // calibrate returns the CPU seconds of 1,000 turns of a role that is not a server. Each turn takes size bytes;
 // there are enough of them to fill total.
