@@ -387,6 +387,26 @@ def test_a_part_that_arrives_damaged():
     assert server.requests[-1][0] == "DELETE"
 
 
+def test_nobody_waits_for_what_is_given_up():
+    both = threading.Barrier(2, timeout=20)
+
+    def answers(method, path, headers, body):
+        if method == "POST":
+            return Answer(200, {"upload_id": "u"})
+        if method == "DELETE":
+            return Answer(204)
+        both.wait()
+        if "part_number=0" in path:
+            return Answer(503, {"code": "slow_down", "message": "m"}, Retry_After="30")
+        return Answer(403, {"code": "permission_denied", "message": "m"})
+
+    begun = time.monotonic()
+    with Scripted(answers) as server, pytest.raises(ois.PermissionDenied):
+        ois.Client(endpoint=server.endpoint).bucket("b").upload("x", io.BytesIO(bytes(9 << 20)))
+    assert time.monotonic() - begun < 20
+    assert [r[0] for r in server.requests] == ["POST", "PUT", "PUT", "DELETE"]
+
+
 def test_a_file_that_shrinks(bucket, file):
     class Shrinks(io.BytesIO):
         def read(self, size=-1):
