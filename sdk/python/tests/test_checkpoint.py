@@ -134,6 +134,23 @@ def test_options_that_changed(bucket, file, tmp_path):  # noqa: F811
     assert bucket.read("x") == file.read_bytes()
 
 
+def test_killed_while_the_note_is_written(bucket, file, tmp_path):  # noqa: F811
+    bucket.upload_file("x", file)
+    target, note = tmp_path / "target", tmp_path / "note"
+
+    def killed(*args):
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as m:
+        m.setattr(os, "replace", killed)
+        m.setattr(os, "unlink", killed)
+        with pytest.raises(KeyboardInterrupt):
+            bucket.download_file("x", target, checkpoint=note)
+    assert "target" not in names(tmp_path)
+    bucket.download_file("x", target, checkpoint=note)
+    assert names(tmp_path) == ["file", "target"]
+
+
 def test_other_threads_and_parts_go_on(bucket, file, tmp_path):  # noqa: F811
     note = tmp_path / "note"
     broken_off(bucket.upload_file, "x", file, checkpoint=note, limit=17 * MiB)

@@ -60,9 +60,11 @@ class Lock:
     def __exit__(
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
-        if sys.platform == "win32":  # there a file that is open cannot be removed
-            os.close(self._file)
-        with contextlib.suppress(OSError):
-            os.unlink(self._path)
-        if sys.platform != "win32":
-            os.close(self._file)
+        if sys.platform == "win32":
+            os.close(self._file)  # there a file that is open cannot be removed
+        try:
+            with contextlib.suppress(OSError):
+                os.unlink(self._path)
+        finally:
+            if sys.platform != "win32":
+                os.close(self._file)

@@ -8,7 +8,6 @@ import hashlib
 import io
 import json
 import os
-import tempfile
 from dataclasses import dataclass, fields
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Union
@@ -613,10 +612,9 @@ class _Note:
 
     def write(self, data: Mapping[str, Any]) -> None:
         """Note something; whoever reads finds the old or the new note."""
-        folder = os.path.dirname(os.path.abspath(self._path))
-        handle, name = tempfile.mkstemp(dir=folder, prefix=".ois-")
+        name = self._path + ".tmp"  # nobody else writes it: the checkpoint is locked
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as f:
+            with open(name, "w", encoding="utf-8", opener=partial(os.open, mode=0o600)) as f:
                 json.dump(data, f)
                 f.flush()
                 os.fsync(f.fileno())
