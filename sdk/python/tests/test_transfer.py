@@ -92,6 +92,18 @@ def test_a_file_goes_and_comes_back(bucket, file, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir() if p.is_file()) == ["file", "target"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_named_pipe_goes_in_parts(bucket, tmp_path):
+    path, data = tmp_path / "pipe", content(9 * MiB)
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(data,))
+    writer.start()
+    written = bucket.upload_file("x", path, checkpoint=tmp_path / "note")
+    writer.join()
+    assert written.etag.endswith('-2"')  # and not all of it in memory
+    assert bucket.read("x") == data
+
+
 def test_an_empty_file(bucket, tmp_path):
     (tmp_path / "empty").touch()
     bucket.upload_file("x", tmp_path / "empty", checkpoint=tmp_path / "note")

@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import stat
 from dataclasses import dataclass, fields
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Union
@@ -333,6 +334,9 @@ def copy_large(
 def upload_file(bucket: Bucket, key: str, path: Path, checkpoint: Optional[Path], options: UploadOptions) -> Written:
     """Upload a file by its name."""
     state = os.stat(path)
+    if not stat.S_ISREG(state.st_mode):  # a pipe has no size, and goes once
+        with open(path, "rb") as f:
+            return upload(bucket, key, f, options)
     meter = Meter(options.progress, state.st_size)
     options.part_size = part_size_for(state.st_size, options.part_size)
     if checkpoint is not None:
