@@ -174,6 +174,14 @@ def test_precedence(monkeypatch, tmp_path):
     assert Config().load_config_from_filepath(str(home / "config.yaml")).access_key_id == "file-id"
 
 
+def test_a_named_file_that_is_missing(monkeypatch, tmp_path):
+    monkeypatch.setenv("OIS_CONFIG_PATH", str(tmp_path / "nope.yaml"))
+    with pytest.raises(FileNotFoundError, match=r"OIS_CONFIG_PATH names a file that is not there.*nope\.yaml"):
+        ois.Client("id", "secret")
+    assert Config("id", "secret").host  # as with ois-sdk 1.0
+    ois.Client(config=Config("id", "secret")).close()
+
+
 def test_values_of_the_environment_have_types(monkeypatch):
     monkeypatch.setenv("OIS_CONNECTION_RETRIES", "5")
     monkeypatch.setenv("OIS_ENABLE_VIRTUAL_HOST_STYLE", "false")

@@ -92,6 +92,18 @@ def test_a_file_goes_and_comes_back(bucket, file, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir() if p.is_file()) == ["file", "target"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_named_pipe_goes_in_parts(bucket, tmp_path):
+    path, data = tmp_path / "pipe", content(9 * MiB)
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(data,))
+    writer.start()
+    written = bucket.upload_file("x", path, checkpoint=tmp_path / "note")
+    writer.join()
+    assert written.etag.endswith('-2"')  # and not all of it in memory
+    assert bucket.read("x") == data
+
+
 def test_an_empty_file(bucket, tmp_path):
     (tmp_path / "empty").touch()
     bucket.upload_file("x", tmp_path / "empty", checkpoint=tmp_path / "note")
@@ -387,6 +399,26 @@ def test_a_part_that_arrives_damaged():
     assert server.requests[-1][0] == "DELETE"
 
 
+def test_nobody_waits_for_what_is_given_up():
+    both = threading.Barrier(2, timeout=20)
+
+    def answers(method, path, headers, body):
+        if method == "POST":
+            return Answer(200, {"upload_id": "u"})
+        if method == "DELETE":
+            return Answer(204)
+        both.wait()
+        if "part_number=0" in path:
+            return Answer(503, {"code": "slow_down", "message": "m"}, Retry_After="30")
+        return Answer(403, {"code": "permission_denied", "message": "m"})
+
+    begun = time.monotonic()
+    with Scripted(answers) as server, pytest.raises(ois.PermissionDenied):
+        ois.Client(endpoint=server.endpoint).bucket("b").upload("x", io.BytesIO(bytes(9 << 20)))
+    assert time.monotonic() - begun < 20
+    assert [r[0] for r in server.requests] == ["POST", "PUT", "PUT", "DELETE"]
+
+
 def test_a_file_that_shrinks(bucket, file):
     class Shrinks(io.BytesIO):
         def read(self, size=-1):
@@ -420,7 +452,8 @@ def test_a_part_file_that_was_cut_begins_anew(bucket, file, tmp_path):
 
     with pytest.raises(OSError, match="stopped"):
         bucket.download_file("x", target, checkpoint=note, progress=stop, threads=1)
-    os.truncate(f"{target}.ois-part", 5)
+    (part,) = tmp_path.glob("target.*.ois-part")
+    os.truncate(part, 5)
     bucket.download_file("x", target, checkpoint=note)
     assert target.read_bytes() == file.read_bytes()
 

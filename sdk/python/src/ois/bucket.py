@@ -388,7 +388,8 @@ class Bucket:
             key: Key of the object.
             path: The file.
             checkpoint: Where to note how far it is. If there is such a note and the file is as it was, the
-                upload goes on, also in another process. Without it, a failure aborts the upload.
+                upload goes on, also in another process, but one at a time: BlockingIOError is raised in a
+                second. Without it, a failure aborts the upload.
             options: As for upload.
         """
         return transfer.upload_file(self, key, path, checkpoint, transfer.UploadOptions(**options))
@@ -400,7 +401,7 @@ class Bucket:
             key: Key of the object.
             path: The file; one that is there is replaced.
             checkpoint: Where to note how far it is. If there is such a note and the object is as it was, the
-                download goes on, also in another process.
+                download goes on, also in another process, one at a time as for upload_file.
             options: part_size (8 MiB), threads (4), progress, version_id, encryption_key.
         """
         return transfer.download_file(self, key, path, checkpoint, transfer.DownloadOptions(**options))

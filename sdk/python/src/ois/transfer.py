@@ -8,14 +8,15 @@ import hashlib
 import io
 import json
 import os
-import tempfile
-from dataclasses import dataclass
+import stat
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Union
 
 from .encryption import encryption_arguments
 from .errors import ChecksumMismatch, ConnectionFailed, Error, NotFound
 from .files import Meter, Progress, Tap
+from .lock import Lock
 from .models import ObjectInfo, Written
 from .sdk.body import length, position
 from .sdk.client.upload_client import read_full
@@ -56,6 +57,14 @@ class UploadOptions:
             raise ValueError(f"part_size {self.part_size}: want at least {MIN_PART}")
         if self.threads < 1:
             raise ValueError(f"threads {self.threads}: want at least 1")
+
+    @property
+    def digest(self) -> str:
+        """A hash of what matters to the object, from which nobody learns the key."""
+        moving = {"part_size", "threads", "progress"}
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in moving}
+        values["metadata"] = dict(self.metadata or {})
+        return hashlib.sha256(json.dumps(values, sort_keys=True, default=repr).encode()).hexdigest()
 
 
 @dataclass
@@ -234,7 +243,7 @@ class _Multipart:
 
     def _is_there(self, etag: str) -> bool:
         try:
-            return self._bucket.head(self._key).etag == etag
+            return self._bucket.head(self._key, encryption_key=self._options.encryption_key).etag == etag
         except Error:
             return False
 
@@ -325,25 +334,23 @@ def copy_large(
 def upload_file(bucket: Bucket, key: str, path: Path, checkpoint: Optional[Path], options: UploadOptions) -> Written:
     """Upload a file by its name."""
     state = os.stat(path)
-    size = state.st_size
-    options.part_size = part_size_for(size, options.part_size)
-    meter = Meter(options.progress, size)
-    if size <= options.part_size:
+    if not stat.S_ISREG(state.st_mode):  # a pipe has no size, and goes once
         with open(path, "rb") as f:
-            return _put(bucket, key, f.read(), options, meter)
-    if checkpoint is None:
-        parts = _slices(path, size, options.part_size).items()
-        return _Multipart(bucket, key, options, meter).run(parts, lambda: _same_file(path, state))
-    note = _Note(checkpoint)
-    facts = {
-        "kind": "upload",
-        "bucket": bucket.name,
-        "key": key,
-        "path": os.path.abspath(path),
-        "size": size,
-        "modified": state.st_mtime_ns,
-    }
-    return _resume_upload(bucket, key, path, state, note, facts, options, meter)
+            return upload(bucket, key, f, options)
+    meter = Meter(options.progress, state.st_size)
+    options.part_size = part_size_for(state.st_size, options.part_size)
+    if checkpoint is not None:
+        with Lock(_lock_name(checkpoint, path)):
+            return _resume_upload(bucket, key, path, state, _Note(checkpoint), options, meter)
+    if state.st_size <= options.part_size:
+        return _put_file(bucket, key, path, options, meter)
+    parts = _slices(path, state.st_size, options.part_size).items()
+    return _Multipart(bucket, key, options, meter).run(parts, lambda: _same_file(path, state))
+
+
+def _put_file(bucket: Bucket, key: str, path: Path, options: UploadOptions, meter: Meter) -> Written:
+    with open(path, "rb") as f:
+        return _put(bucket, key, f.read(), options, meter)
 
 
 def _same_file(path: Path, before: os.stat_result) -> None:
@@ -354,19 +361,23 @@ def _same_file(path: Path, before: os.stat_result) -> None:
 
 
 def _resume_upload(
-    bucket: Bucket,
-    key: str,
-    path: Path,
-    state: os.stat_result,
-    note: _Note,
-    facts: Dict[str, Any],
-    options: UploadOptions,
-    meter: Meter,
+    bucket: Bucket, key: str, path: Path, state: os.stat_result, note: _Note, options: UploadOptions, meter: Meter
 ) -> Written:
+    facts = {
+        **_transfer("upload", bucket, key, path),
+        "size": state.st_size,
+        "modified": state.st_mtime_ns,
+        "options": options.digest,
+    }
     known = note.read(facts)
-    if known is not None and not _same(known, facts):
-        _Multipart(bucket, key, options, meter, str(known["upload_id"])).abort()
+    small = state.st_size <= options.part_size
+    if known is not None and (small or not _same(known, facts)):
+        with contextlib.suppress(NotFound):  # it was completed or aborted meanwhile
+            _Multipart(bucket, key, options, meter, str(known["upload_id"])).abort()
+        note.remove()
         known = None
+    if small:
+        return _put_file(bucket, key, path, options, meter)
     multipart: Optional[_Multipart] = None
     there: Dict[int, Tuple[int, str]] = {}
     if known is not None:
@@ -383,7 +394,7 @@ def _resume_upload(
         except BaseException:
             multipart.abort()
             raise
-    slices = _slices(path, int(facts["size"]), options.part_size)
+    slices = _slices(path, state.st_size, options.part_size)
     kept: Dict[int, str] = {}
     for number, (size, md5) in there.items():
         part = slices.get(number)
@@ -418,19 +429,24 @@ def download_file(
                 os.unlink(part)
             raise
         return info
-    note = _Note(checkpoint)
-    part = target + ".ois-part"
+    with Lock(_lock_name(checkpoint, path)):
+        _resume_download(bucket, key, target, _Note(checkpoint), info, options, meter)
+    return info
+
+
+def _resume_download(
+    bucket: Bucket, key: str, target: str, note: _Note, info: ObjectInfo, options: DownloadOptions, meter: Meter
+) -> None:
+    options.part_size = part_size_for(info.size, options.part_size)  # the note is written for each part
+    part = f"{target}.{note.id}.ois-part"
     facts = {
-        "kind": "download",
-        "bucket": bucket.name,
-        "key": key,
-        "path": target,
+        **_transfer("download", bucket, key, target),
         "size": info.size,
         "etag": info.etag,
         "version_id": options.version_id,
     }
     known = note.read(facts)
-    if known is None or not _same(known, facts) or not _has_size(part, info.size):
+    if known is None or not _same(known, facts) or not info.etag or not _has_size(part, info.size):
         known = {**facts, "part_size": options.part_size, "done": []}
         with open(part, "wb"):
             pass
@@ -445,7 +461,6 @@ def download_file(
     _Download(bucket, key, info, part, options, meter, set(done), durable=True).run(finish)
     _put_in_place(part, target)
     note.remove()
-    return info
 
 
 class _Download:
@@ -546,6 +561,25 @@ def _slices(path: Path, size: int, part_size: int) -> Dict[int, _Slice]:
     return {n: _Slice(path, start, min(part_size, size - start)) for n, start in enumerate(starts)}
 
 
+def _transfer(kind: str, bucket: Bucket, key: str, path: Path) -> Dict[str, Any]:
+    """Return what tells a transfer from others, whatever has become of its source."""
+    config = bucket.api.config
+    return {
+        "kind": kind,
+        "endpoint": f"{config.protocol}://{config.host}:{config.port}",
+        "bucket": bucket.name,
+        "key": key,
+        "path": os.path.abspath(path),
+    }
+
+
+def _lock_name(checkpoint: Path, path: Path) -> str:
+    """Return the file to lock while a checkpoint is used, which must not be the file that is transferred."""
+    if os.path.realpath(checkpoint) == os.path.realpath(path):
+        raise ValueError(f"checkpoint {os.fspath(checkpoint)} is the file itself; name another")
+    return os.fspath(checkpoint) + ".lock"
+
+
 def _same(known: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
     """Tell whether a note is about what is there now."""
     return all(known.get(name) == value for name, value in facts.items())
@@ -556,6 +590,11 @@ class _Note:
 
     def __init__(self, path: Path) -> None:
         self._path = os.fspath(path)
+
+    @property
+    def id(self) -> str:
+        """A part of the names of files that go with it."""
+        return hashlib.sha256(os.fsencode(os.path.abspath(self._path))).hexdigest()[:12]
 
     def read(self, facts: Mapping[str, Any]) -> Optional[Dict[str, Any]]:
         """Return what was noted. It is about the same transfer, or an error is raised."""
@@ -568,7 +607,7 @@ class _Note:
             noted = None
         if not isinstance(noted, dict) or "kind" not in noted:
             raise ValueError(f"{self._path} is no checkpoint; remove it, or name another file")
-        for name in ("kind", "bucket", "key", "path"):
+        for name in ("kind", "bucket", "key", "path", "endpoint"):
             if noted.get(name) != facts[name]:
                 raise ValueError(
                     f"{self._path} is the checkpoint of another transfer, {name} {noted.get(name)!r}; name another file"
@@ -577,10 +616,9 @@ class _Note:
 
     def write(self, data: Mapping[str, Any]) -> None:
         """Note something; whoever reads finds the old or the new note."""
-        folder = os.path.dirname(os.path.abspath(self._path))
-        handle, name = tempfile.mkstemp(dir=folder, prefix=".ois-")
+        name = self._path + ".tmp"  # nobody else writes it: the checkpoint is locked
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as f:
+            with open(name, "w", encoding="utf-8", opener=partial(os.open, mode=0o600)) as f:
                 json.dump(data, f)
                 f.flush()
                 os.fsync(f.fileno())

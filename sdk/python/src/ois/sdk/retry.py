@@ -12,6 +12,7 @@ import requests
 from requests.exceptions import ConnectionError, ConnectTimeout, InvalidJSONError, RequestException
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
+from .parallel import pause
 from .request import Request, now
 
 BASE_DELAY = 0.05  # seconds
@@ -26,7 +27,7 @@ BURST = 10
 MIN_OFFSET = 5.0  # seconds; a clock that is off by less is not what the service complains of
 MAX_OFFSET = 14 * 60.0  # what is surely too much: services allow 15 minutes
 
-sleep = time.sleep  # tests put something faster here
+sleep = pause  # tests put something faster here
 
 _lock = threading.Lock()  # of what configurations count; there, for they are copied and pickled
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import os
 from typing import IO, Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
@@ -78,10 +79,10 @@ class UploadClient:
             hooks: As for upload.
         """
         size = _size(fd)
-        there = {n: s for n, s in self._parts(object_key, upload_id)}
+        there = {n: (s, etag) for n, s, etag in self._parts(object_key, upload_id)}
         count = max(1, -(-size // self.part_size))
-        missing = [n for n in range(count) if there.get(n) != min(self.part_size, size - n * self.part_size)]
         reader = _Reader(fd, self.part_size, hooks)
+        missing = [n for n in range(count) if n not in there or not reader.has(n, size, *there[n])]
         kept = [n for n in range(count) if n not in set(missing)]
         return self._finish(object_key, upload_id, reader.parts_at(missing), kept)
 
@@ -96,14 +97,14 @@ class UploadClient:
             self.bucket.complete_multipart_upload(key, upload_id, object_parts=[{"part_number": n} for n in numbers])
         )
 
-    def _parts(self, key: str, upload_id: str) -> Iterator[Tuple[int, int]]:
-        """Yield number and size of the parts that the service has."""
+    def _parts(self, key: str, upload_id: str) -> Iterator[Tuple[int, int, str]]:
+        """Yield number, size and ETag of the parts that the service has."""
         marker = None
         while True:
             page = _done(self.bucket.list_multipart(key, part_number_marker=marker, upload_id=upload_id))
             parts: List[Dict[str, Any]] = page.get("object_parts") or []
             for part in parts:
-                yield int(part["part_number"]), int(part["size"])
+                yield int(part["part_number"]), int(part["size"]), str(part.get("etag") or "").strip('"').lower()
             if not parts:
                 return
             marker = int(parts[-1]["part_number"])
@@ -137,6 +138,16 @@ class _Reader:
         for number in numbers:
             self._fd.seek(number * self._part_size)
             yield number, self._read()
+
+    def has(self, number: int, file_size: int, size: int, etag: str) -> bool:
+        """Tell whether a part of the file is what the service has. An ETag that is no MD5 says nothing."""
+        start = number * self._part_size
+        if size != min(self._part_size, file_size - start):
+            return False
+        if len(etag) != 32:
+            return True
+        self._fd.seek(start)
+        return hashlib.md5(read_full(self._fd, self._part_size)).hexdigest() == etag
 
     def _read(self) -> bytes:
         data = read_full(self._fd, self._part_size)
