@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -54,7 +53,7 @@ type walk struct {
 }
 
 // path is where a key lies.
-func (w *walk) path(key string) string { return filepath.Join(w.root, filepath.FromSlash(key)) }
+func (w *walk) path(key string) string { return Join(w.root, key) }
 
 // bad reports an error of one entry.
 func (w *walk) bad(key string, err error) bool {
