@@ -310,6 +310,26 @@ func TestFilesThatChangeMeanwhile(t *testing.T) {
 	}
 }
 
+// A small file that changes while it is read does not take the place of the object that is there.
+func TestNothingIsMadeOfASmallFileThatChanges(t *testing.T) {
+	path := writeFile(t, pattern(100))
+	s := newService()
+	b := s.direct(t)
+	if _, err := New(b, small).UploadFile(t.Context(), "k", path, nil); err != nil {
+		t.Fatal(err)
+	}
+	before := s.objects["photos/k"]
+	s.intercept(func(http.ResponseWriter, *http.Request, string) bool {
+		if err := os.WriteFile(path, make([]byte, 100), 0); err != nil { // before the body is read
+			t.Error(err)
+		}
+		return false
+	})
+	if _, err := New(b, small).UploadFile(t.Context(), "k", path, nil); !errors.Is(err, errChanged) || s.objects["photos/k"] != before {
+		t.Errorf("%v; the object was replaced: %t", err, s.objects["photos/k"] != before)
+	}
+}
+
 // A file that becomes shorter cannot be sent, which is no error of the network.
 func TestFilesThatBecomeShorterMeanwhile(t *testing.T) {
 	for _, folder := range []string{"", t.TempDir()} {
