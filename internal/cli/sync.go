@@ -124,14 +124,15 @@ func (c *courier) compare(ctx context.Context, source, to target.Target, follow 
 	}
 	files := !from.t.Remote || !dest.t.Remote
 	passes := func(e entry.Entry) bool {
-		// Objects that stand for folders have no counterpart among files.
-		folder := e.Size == 0 && strings.HasSuffix(e.Key, "/")
-		return e.Key != "" && f.Passes(e.Key) && (!files || !folder)
+		// Objects that stand for folders have no counterpart among files, and nowhere if they are the folder that is compared.
+		folder := e.Size == 0 && (e.Key == "" || files && strings.HasSuffix(e.Key, "/"))
+		return f.Passes(e.Key) && !folder
 	}
+	inside := func(e entry.Entry) bool { return passes(e) && (e.Key != "" || !files) }
 	if !to.Remote {
 		targets = absent(targets)
 	}
-	return &twoFolders{from, dest, merge.Lists(entry.Only(sources, passes), entry.Only(targets, passes))}, nil
+	return &twoFolders{from, dest, merge.Lists(entry.Only(sources, passes), entry.Only(targets, inside))}, nil
 }
 
 // absent makes a folder that is not there an empty one.

@@ -15,6 +15,8 @@ type Entry struct {
 	Modified time.Time
 	ETag     string // of an object, in double quotes
 	Class    string // storage class of an object
+
+	Encrypted bool // so that the ETag of the object is that of other bytes
 }
 
 // A List yields entries in the byte order of their keys. An error ends it, unless it is a [*Bad]: that is about one entry
