@@ -400,9 +400,6 @@ func (c *courier) copy(ctx context.Context, f *freight) error {
 		}
 		c.describe(&opts.CopyOptions, info)
 	}
-	if f.move {
-		opts.Source.IfMatch = f.e.ETag // which is deleted later
-	}
 	if _, err := c.m.For(f.to.bucket).Copy(ctx, key, source, opts); err != nil {
 		return err
 	}
