@@ -453,3 +453,30 @@ func TestOptionsThatMakeNoSense(t *testing.T) {
 		t.Error("a part size of 1: no error")
 	}
 }
+
+// An upload that somebody aborts is no success because there is an older object of that size. The ETags of encrypted parts tell nothing here.
+func TestAbortedUploadsAreNotTakenForTheObjectThatIsThere(t *testing.T) {
+	s := newService()
+	b := s.direct(t)
+	path := writeFile(t, pattern(13*mb))
+	if _, err := New(b, Options{PartSize: 4 * mb, Threshold: 20 * mb}).UploadFile(t.Context(), "k", path, nil); err != nil {
+		t.Fatal(err)
+	}
+	s.intercept(func(w http.ResponseWriter, r *http.Request, call string) bool {
+		switch {
+		case strings.HasPrefix(call, "UploadMultipart"):
+			_, _ = io.Copy(io.Discard, r.Body)
+			w.Header().Set("ETag", `"opaque"`)
+			w.WriteHeader(http.StatusCreated)
+			return true
+		case strings.HasPrefix(call, "CompleteMultipartUpload"), strings.HasPrefix(call, "ListMultipart"):
+			refuse(w, http.StatusNotFound, "upload_not_exists")
+			return true
+		}
+		return false
+	})
+	o := &UploadOptions{PutOptions: ois.PutOptions{EncryptionKey: make([]byte, 32)}}
+	if _, err := New(b, small).UploadFile(t.Context(), "k", path, o); !errors.Is(err, ois.ErrNotFound) {
+		t.Errorf("got %v", err)
+	}
+}
