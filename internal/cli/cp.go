@@ -286,7 +286,7 @@ func (c *courier) singleTarget(f *freight, to target.Target) (err error) {
 
 // copyFolder copies what is in a folder.
 func (c *courier) copyFolder(ctx context.Context, f *cpFlags, s, to target.Target) (err error) {
-	from, list, err := c.openList(ctx, s, f.follow)
+	from, list, err := c.openList(ctx, s, local.WalkOptions{Follow: f.follow})
 	if err != nil {
 		return err
 	}
@@ -352,7 +352,7 @@ func (f *freight) intoSource() error {
 }
 
 // openList opens a folder to read from.
-func (c *courier) openList(ctx context.Context, t target.Target, follow bool) (*side, entry.List, error) {
+func (c *courier) openList(ctx context.Context, t target.Target, opts local.WalkOptions) (*side, entry.List, error) {
 	if t.Remote {
 		t = t.Folder()
 		s, err := c.remoteSide(ctx, t)
@@ -361,11 +361,11 @@ func (c *courier) openList(ctx context.Context, t target.Target, follow bool) (*
 		}
 		return s, remote(s.bucket.Objects(ctx, &ois.ListOptions{Prefix: t.Key}), t.Key), nil
 	}
-	opts := local.WalkOptions{Follow: follow, Skip: func(name, why string) {
+	opts.Skip = func(name, why string) {
 		if c.verbose {
 			c.sayf("skipped %s: %s", filepath.Join(t.Path, filepath.FromSlash(name)), why)
 		}
-	}}
+	}
 	return &side{t: t}, local.Walk(ctx, t.Path, opts), nil
 }
 
