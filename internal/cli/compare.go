@@ -67,7 +67,7 @@ func (c *comparer) glanceObjects(s, t *entry.Entry) verdict {
 	switch {
 	case s.ETag == t.ETag:
 		return alike
-	case c.checksum && sumOfETag(s.ETag) != "" && sumOfETag(t.ETag) != "":
+	case sumOfETag(s.ETag) != "" && sumOfETag(t.ETag) != "" && (c.checksum || !s.Encrypted && !t.Encrypted):
 		return differ
 	case t.Modified.Before(s.Modified):
 		return differ

@@ -23,7 +23,6 @@ import (
 	"github.com/oisproject/ois/internal/client/pool"
 	"github.com/oisproject/ois/internal/client/target"
 	ois "github.com/oisproject/ois/sdk/go"
-	"github.com/oisproject/ois/sdk/go/api"
 	"github.com/oisproject/ois/sdk/go/transfer"
 )
 
@@ -71,11 +70,12 @@ type courier struct {
 	key     []byte
 	fromKey []byte
 	resume  bool
-	sizes   bool // transfers tell how many bytes there are, since nobody knew before
+	atOnce  int64 // bytes that go out in one request
+	sizes   bool  // transfers tell how many bytes there are, since nobody knew before
 
 	mu    sync.Mutex
-	moved map[move]amount                      // that were counted; guarded by mu
-	gone  map[*ois.Bucket][]api.ObjectToDelete // that have arrived and are to be deleted; guarded by mu
+	moved map[move]amount           // that were counted; guarded by mu
+	gone  map[*ois.Bucket][]arrival // that are to be deleted; guarded by mu
 }
 
 // A move is one transfer under way.
@@ -86,7 +86,7 @@ type amount struct{ bytes, total int64 }
 
 // newCourier checks flags and begins a batch. finish must end it.
 func (a *app) newCourier(ctx context.Context, r road, bf batchFlags, f *carryFlags) (*courier, error) {
-	c := &courier{resume: f.resume, moved: make(map[move]amount), gone: make(map[*ois.Bucket][]api.ObjectToDelete)}
+	c := &courier{resume: f.resume, moved: make(map[move]amount), gone: make(map[*ois.Bucket][]arrival)}
 	opts, err := f.options()
 	if err != nil {
 		return nil, err
@@ -106,7 +106,7 @@ func (a *app) newCourier(ctx context.Context, r road, bf batchFlags, f *carryFla
 			opts.Concurrency = resumeParts
 		}
 	}
-	opts.Progress = c.event
+	opts.Progress, c.atOnce = c.event, opts.Threshold
 	c.batch = a.newBatch(bf)
 	if f.concurrency != workers {
 		c.group = pool.New(f.concurrency).Group()
@@ -127,18 +127,25 @@ func (f *carryFlags) options() (o transfer.Options, err error) {
 		return o, usagef("--concurrency %d is not allowed: want 1 to %d", f.concurrency, maxWorkers)
 	}
 	o.Concurrency = f.concurrency
-	if o.PartSize, err = sizeFlag("part-size", f.partSize, 0); err != nil {
+	if o.PartSize, err = partSizeFlag(f.partSize); err != nil {
 		return o, err
 	}
-	if o.PartSize < 4<<20 || o.PartSize > 5<<30 {
-		return o, usagef("--part-size %s is not allowed: want 4MiB to 5GiB", f.partSize)
-	}
+	o.Threshold = min(2*o.PartSize, 5<<30)
 	o.Memory = int64(min(o.Concurrency+1, streamMemory)) * o.PartSize
 	if o.UploadLimit, err = rateFlag("limit-upload", f.up); err != nil {
 		return o, err
 	}
 	o.DownloadLimit, err = rateFlag("limit-download", f.down)
 	return o, err
+}
+
+// partSizeFlag reads --part-size.
+func partSizeFlag(text string) (int64, error) {
+	n, err := sizeFlag("part-size", text, 0)
+	if err == nil && (n < 4<<20 || n > 5<<30) {
+		err = usagef("--part-size %s is not allowed: want 4MiB to 5GiB", text)
+	}
+	return n, err
 }
 
 func rateFlag(name, text string) (int64, error) {
@@ -236,7 +243,7 @@ func (s *side) name(key string) string {
 	if local.CheckKey(key) != nil {
 		return s.t.Join(key).String() // such a path is only shown
 	}
-	return filepath.Join(s.t.Path, filepath.FromSlash(key))
+	return local.Join(s.t.Path, key)
 }
 
 // A freight is something to be moved: an entry of one side, and the key that it gets at another.
@@ -267,109 +274,89 @@ func (c *courier) carry(ctx context.Context, f *freight) error {
 	case !f.from.t.Remote:
 		return c.upload(ctx, f)
 	case !f.to.t.Remote:
-		err := c.download(ctx, f)
+		etag, err := c.download(ctx, f)
 		if err == nil && f.move {
-			c.arrived(ctx, f.from.bucket, f.from.t.Key+f.e.Key)
+			c.arrived(ctx, f.from.bucket, arrival{f.from.t.Key + f.e.Key, etag, c.key})
 		}
 		return err
 	}
 	return c.copy(ctx, f)
 }
 
+// uploadTries is how often a file is sent that does not stay as it is.
+const uploadTries = 3
+
+// upload makes an object of a file. If the file has changed when the object is there, it is sent again: a later sync would take the object, which is younger
+// than the change, for one that has it.
 func (c *courier) upload(ctx context.Context, f *freight) error {
 	name := f.from.name(f.e.Key)
+	for range uploadTries {
+		before, err := os.Stat(name)
+		if err != nil {
+			return err
+		}
+		failed := c.uploadOnce(ctx, f, name, before.ModTime())
+		if failed != nil && (before.Size() > c.atOnce || ctx.Err() != nil) {
+			return failed // what goes out in one request can have made an object nonetheless
+		}
+		after, err := os.Stat(name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && !f.move:
+			return failed // deleted a moment ago
+		case err != nil:
+			return errors.Join(failed, err)
+		case after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime()):
+			continue
+		case failed != nil:
+			return failed
+		case f.move:
+			return os.Remove(name)
+		}
+		return nil
+	}
+	return fmt.Errorf("%s was sent %d times and has changed each time: the object may be older than the file, which is kept", name, uploadTries)
+}
+
+func (c *courier) uploadOnce(ctx context.Context, f *freight, name string, modified time.Time) error {
 	opts := &transfer.UploadOptions{PutOptions: c.put}
 	opts.Metadata = maps.Clone(c.put.Metadata)
 	if _, given := opts.Metadata[mtimeName]; !given {
-		opts.Metadata[mtimeName] = formatMtime(f.e.Modified)
+		opts.Metadata[mtimeName] = formatMtime(modified)
 	}
 	key := f.to.t.Key + f.toKey
 	if opts.ContentType == "" {
 		opts.ContentType = typeOf(key)
 	}
-	if _, err := c.m.For(f.to.bucket).UploadFile(ctx, key, name, opts); err != nil {
-		return err
-	}
-	if !f.move {
-		return nil
-	}
-	info, err := os.Stat(name)
-	if err != nil {
-		return err
-	}
-	if info.Size() != f.e.Size || !info.ModTime().Equal(f.e.Modified) {
-		return fmt.Errorf("%s was uploaded and has changed since: it is kept", name)
-	}
-	return os.Remove(name)
-}
-
-// arrived notes that an object can be deleted, and deletes a thousand when there are so many.
-func (c *courier) arrived(ctx context.Context, b *ois.Bucket, key string) {
-	c.mu.Lock()
-	c.gone[b] = append(c.gone[b], api.ObjectToDelete{Key: key})
-	list := c.gone[b]
-	if len(list) == maxDelete {
-		delete(c.gone, b)
-	}
-	c.mu.Unlock()
-	if len(list) == maxDelete {
-		c.discard(ctx, b, list)
-	}
-}
-
-// sweepTime is how long an interrupted command may still take to delete what has arrived.
-const sweepTime = 10 * time.Second
-
-// sweep deletes what has arrived, when all work is done or was interrupted: the source of what was moved should be gone.
-func (c *courier) sweep(ctx context.Context) {
-	if ctx.Err() != nil {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), sweepTime)
-		defer cancel()
-	}
-	for b, list := range c.gone {
-		c.discard(ctx, b, list)
-	}
-	clear(c.gone)
-}
-
-func (c *courier) discard(ctx context.Context, b *ois.Bucket, list []api.ObjectToDelete) {
-	failed, err := deleteObjects(ctx, c.s, b, list)
-	for _, o := range list {
-		is := err
-		if is == nil {
-			is = failed[o]
-		}
-		if is != nil && ctx.Err() == nil {
-			c.fail(ctx, action{Name: "delete", Source: target.Target{Remote: true, Bucket: b.Name(), Key: o.Key}.String()}, is)
-		}
-	}
+	_, err := c.m.For(f.to.bucket).UploadFile(ctx, key, name, opts)
+	return err
 }
 
 // typeOf guesses the type of an object. Where it cannot, the service has a default.
 func typeOf(key string) string { return mime.TypeByExtension(path.Ext(key)) }
 
-func (c *courier) download(ctx context.Context, f *freight) error {
+// download makes a file of an object. It returns the ETag of what was read.
+func (c *courier) download(ctx context.Context, f *freight) (etag string, err error) {
 	key := f.from.t.Key + f.e.Key
 	opts := &transfer.DownloadOptions{}
 	opts.EncryptionKey = c.key
 	m := c.m.For(f.from.bucket)
 	if strings.HasSuffix(f.toKey, "/") {
-		return c.folder(f)
+		return f.e.ETag, c.folder(f)
 	}
 	if c.resume {
 		return c.downloadOn(ctx, m, f, key, opts)
 	}
 	file, err := f.to.tree.Write(f.toKey)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer file.Discard()
 	r, err := m.DownloadAt(ctx, key, file, opts)
 	if err != nil {
-		return err
+		return "", err
 	}
-	return file.Commit(mtimeOf(r.Info))
+	file.Lasting = f.move // the object will be gone
+	return r.ETag, file.Commit(mtimeOf(r.Info))
 }
 
 // folder makes the folder that an empty object with a slash at the end of its key stands for.
@@ -381,17 +368,17 @@ func (c *courier) folder(f *freight) error {
 }
 
 // downloadOn downloads a file so that a later run can go on with it.
-func (c *courier) downloadOn(ctx context.Context, m *transfer.Manager, f *freight, key string, opts *transfer.DownloadOptions) error {
+func (c *courier) downloadOn(ctx context.Context, m *transfer.Manager, f *freight, key string, opts *transfer.DownloadOptions) (string, error) {
 	name, err := f.to.tree.Path(f.toKey)
 	if err != nil {
-		return err
+		return "", err
 	}
 	r, err := m.DownloadFile(ctx, key, name, opts)
 	if err != nil {
-		return err
+		return "", err
 	}
 	at := mtimeOf(r.Info)
-	return os.Chtimes(name, time.Time{}, at)
+	return r.ETag, os.Chtimes(name, time.Time{}, at)
 }
 
 func (c *courier) copy(ctx context.Context, f *freight) error {
@@ -417,7 +404,7 @@ func (c *courier) copy(ctx context.Context, f *freight) error {
 		return err
 	}
 	if f.move {
-		c.arrived(ctx, f.from.bucket, source)
+		c.arrived(ctx, f.from.bucket, arrival{source, f.e.ETag, c.fromKey})
 	}
 	return nil
 }

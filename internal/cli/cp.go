@@ -202,12 +202,11 @@ func (c *courier) copyAll(ctx context.Context, f *cpFlags, sources []target.Targ
 		}
 	}()
 	for _, s := range sources {
-		fr, err := c.plan(ctx, s, to)
+		fr, err := c.plan(ctx, s, to, f.move)
 		if err != nil {
 			c.fail(ctx, action{Name: "copy", Source: s.String(), Target: to.String()}, err)
 			continue
 		}
-		fr.move = f.move
 		open = append(open, fr.to)
 		if err := c.do(ctx, fr.action(), func() error { return c.carry(ctx, fr) }); err != nil {
 			return err
@@ -218,8 +217,8 @@ func (c *courier) copyAll(ctx context.Context, f *cpFlags, sources []target.Targ
 }
 
 // plan finds out what becomes of a single source.
-func (c *courier) plan(ctx context.Context, s, to target.Target) (*freight, error) {
-	f := &freight{}
+func (c *courier) plan(ctx context.Context, s, to target.Target, move bool) (*freight, error) {
+	f := &freight{move: move}
 	var err error
 	if s.Remote {
 		if f.from, err = c.remoteSide(ctx, target.Target{Remote: true, Bucket: s.Bucket}); err != nil {
@@ -242,7 +241,8 @@ func (c *courier) plan(ctx context.Context, s, to target.Target) (*freight, erro
 	if f.to, err = c.remoteSide(ctx, to); err != nil {
 		return nil, err
 	}
-	if s.Remote && s.Bucket == to.Bucket && s.Key == to.Key+f.toKey && !c.custom && c.put.StorageClass == "" {
+	same := s.Remote && s.Bucket == to.Bucket && s.Key == to.Key+f.toKey
+	if changes := c.custom || c.put.StorageClass != ""; same && (move || !changes) { // what is moved is deleted
 		return nil, usagef("source and target are both %s", s)
 	}
 	return f, nil
@@ -258,8 +258,9 @@ func singleFile(f *freight, s target.Target) error {
 	case !info.Mode().IsRegular():
 		return usagef("%s is neither a file nor a folder: \"ois put -\" takes what a program writes", s)
 	}
-	f.from = &side{t: target.Target{Path: filepath.Dir(s.Path)}}
-	f.e = entry.Entry{Key: filepath.Base(s.Path), Size: info.Size(), Modified: info.ModTime()}
+	dir, name := local.Split(s.Path)
+	f.from = &side{t: target.Target{Path: dir}}
+	f.e = entry.Entry{Key: name, Size: info.Size(), Modified: info.ModTime()}
 	return nil
 }
 
@@ -267,7 +268,7 @@ func singleFile(f *freight, s target.Target) error {
 func (c *courier) singleTarget(f *freight, to target.Target) (err error) {
 	dir := to.Path
 	if f.toKey == "" {
-		dir, f.toKey = filepath.Dir(to.Path), filepath.Base(to.Path)
+		dir, f.toKey = local.Split(to.Path)
 		err := wantDir(dir)
 		if errors.Is(err, fs.ErrNotExist) && !c.dryRun {
 			return fmt.Errorf("%w: make it first", err)
@@ -285,7 +286,7 @@ func (c *courier) singleTarget(f *freight, to target.Target) (err error) {
 
 // copyFolder copies what is in a folder.
 func (c *courier) copyFolder(ctx context.Context, f *cpFlags, s, to target.Target) (err error) {
-	from, list, err := c.openList(ctx, s, f.follow)
+	from, list, err := c.openList(ctx, s, local.WalkOptions{Follow: f.follow})
 	if err != nil {
 		return err
 	}
@@ -310,7 +311,7 @@ func (c *courier) copyFolder(ctx context.Context, f *cpFlags, s, to target.Targe
 			c.bad(ctx, from.name(e.Key), err)
 			continue
 		}
-		if e.Key == "" || !f.filter.Passes(e.Key) {
+		if e.Key == "" && e.Size == 0 || !f.filter.Passes(e.Key) {
 			continue
 		}
 		fr := &freight{from: from, to: dest, e: e, toKey: e.Key, move: f.move}
@@ -326,22 +327,32 @@ func (c *courier) copyFolder(ctx context.Context, f *cpFlags, s, to target.Targe
 
 // dispatch has a freight carried, unless no file can have its name.
 func (c *courier) dispatch(ctx context.Context, f *freight, shadows *entry.Shadows) error {
+	err := f.intoSource()
 	if !f.to.t.Remote {
-		err := local.CheckKey(f.toKey)
+		err = local.CheckKey(f.toKey)
 		if file, ok := shadows.Of(f.toKey); err == nil && ok {
 			err = fmt.Errorf("there is also an object %q: it cannot be a file and a folder", file)
 		}
-		if err != nil {
-			c.meter.Found(0)
-			c.fail(ctx, f.action(), err)
-			return nil
-		}
+	}
+	if err != nil {
+		c.meter.Found(0)
+		c.fail(ctx, f.action(), err)
+		return nil
 	}
 	return c.do(ctx, f.action(), func() error { return c.carry(ctx, f) })
 }
 
+// intoSource refuses a target that is in the folder of the sources: it may be the name of one of them, which nobody has read yet.
+func (f *freight) intoSource() error {
+	key := f.to.t.Key + f.toKey
+	if !f.from.t.Remote || !f.to.t.Remote || f.from.t.Bucket != f.to.t.Bucket || !strings.HasPrefix(key, f.from.t.Key) {
+		return nil
+	}
+	return fmt.Errorf("%s is in the source itself: run a command for it alone, afterwards", f.to.name(f.toKey))
+}
+
 // openList opens a folder to read from.
-func (c *courier) openList(ctx context.Context, t target.Target, follow bool) (*side, entry.List, error) {
+func (c *courier) openList(ctx context.Context, t target.Target, opts local.WalkOptions) (*side, entry.List, error) {
 	if t.Remote {
 		t = t.Folder()
 		s, err := c.remoteSide(ctx, t)
@@ -350,11 +361,11 @@ func (c *courier) openList(ctx context.Context, t target.Target, follow bool) (*
 		}
 		return s, remote(s.bucket.Objects(ctx, &ois.ListOptions{Prefix: t.Key}), t.Key), nil
 	}
-	opts := local.WalkOptions{Follow: follow, Skip: func(name, why string) {
+	opts.Skip = func(name, why string) {
 		if c.verbose {
 			c.sayf("skipped %s: %s", filepath.Join(t.Path, filepath.FromSlash(name)), why)
 		}
-	}}
+	}
 	return &side{t: t}, local.Walk(ctx, t.Path, opts), nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -68,6 +69,8 @@ type resumption struct {
 	file *os.File
 	size int64
 
+	modified time.Time // of the file
+
 	first int64 // number of the first part
 	part  int64 // bytes of each part but the last
 	there map[int64]api.ObjectPart
@@ -78,7 +81,7 @@ type resumption struct {
 }
 
 func (a *app) resume(ctx context.Context, f *resumeFlags, name string, t target.Target) error {
-	part, err := sizeFlag("part-size", f.partSize, 0)
+	part, err := partSizeFlag(f.partSize)
 	if err != nil {
 		return err
 	}
@@ -98,7 +101,7 @@ func (a *app) resume(ctx context.Context, f *resumeFlags, name string, t target.
 	if err != nil {
 		return err
 	}
-	r.size = info.Size()
+	r.size, r.modified = info.Size(), info.ModTime()
 	if err := r.find(ctx, t); err != nil {
 		return err
 	}
@@ -167,7 +170,7 @@ func (r *resumption) look(ctx context.Context) error {
 		}
 	}
 	if len(r.there) == 0 {
-		return nil
+		return r.checkCount()
 	}
 	if _, ok := r.there[0]; !ok {
 		r.first = 1 // other programs count from there
@@ -176,12 +179,33 @@ func (r *resumption) look(ctx context.Context) error {
 	for _, p := range r.there {
 		r.part = max(r.part, p.Size)
 	}
+	r.part = max(r.part, 1) // of no bytes at all
 	for _, p := range r.there {
 		if off := (p.PartNumber - r.first) * r.part; p.Size != min(r.part, r.size-off) {
 			return fmt.Errorf("part %d has %d bytes, which does not fit parts of %d of a file of %d: abort the upload and begin anew", p.PartNumber, p.Size, r.part, r.size)
 		}
 	}
+	return r.checkCount()
+}
+
+// maxParts is how many parts an upload can have.
+const maxParts = 10_000
+
+// checkCount refuses parts that are too many.
+func (r *resumption) checkCount() error {
+	if (r.size-1)/r.part >= maxParts {
+		return fmt.Errorf("%d bytes are more than %d parts of %d: abort the upload and begin anew", r.size, maxParts, r.part)
+	}
 	return nil
+}
+
+// unchanged returns an error if the file is not what it was at the start.
+func (r *resumption) unchanged() error {
+	info, err := r.file.Stat()
+	if err == nil && (info.Size() != r.size || !info.ModTime().Equal(r.modified)) {
+		err = fmt.Errorf("%s has changed while it was sent: run the command again", r.file.Name())
+	}
+	return err
 }
 
 // send sends the parts that are not there, and completes the upload.
@@ -197,6 +221,9 @@ func (r *resumption) send(ctx context.Context) error {
 	r.group.Wait()
 	if r.err != nil {
 		return r.err
+	}
+	if err := r.unchanged(); err != nil {
+		return err
 	}
 	_, err := r.s.API().CompleteMultipartUpload(ctx, &api.CompleteMultipartUploadInput{
 		Zone: r.b.Zone(), Bucket: r.b.Name(), Key: r.key, UploadID: r.id, ObjectParts: slices.Clone(r.parts),

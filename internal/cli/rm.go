@@ -149,7 +149,7 @@ func (f *rmFlags) objects(ctx context.Context, s *service, b *ois.Bucket, target
 func remote(list iter.Seq2[ois.Object, error], prefix string) entry.List {
 	return func(yield func(entry.Entry, error) bool) {
 		for o, err := range list {
-			e := entry.Entry{Key: strings.TrimPrefix(o.Key, prefix), Size: o.Size, Modified: o.Modified, ETag: o.ETag, Class: o.StorageClass}
+			e := entry.Entry{Key: strings.TrimPrefix(o.Key, prefix), Size: o.Size, Modified: o.Modified, ETag: o.ETag, Class: o.StorageClass, Encrypted: o.Encrypted}
 			if !yield(e, err) {
 				return
 			}
@@ -229,8 +229,17 @@ func deleteObjects(
 	}
 	failed = make(map[api.ObjectToDelete]error)
 	for _, f := range out.Errors {
-		failed[api.ObjectToDelete{Key: f.Key, VersionID: f.VersionID}] = &ois.Error{
+		is := &ois.Error{
 			Op: api.OpDeleteMultipleObjects.Name, Bucket: bucket.Name(), Key: f.Key, Code: f.Code, Message: f.Message, RequestID: out.RequestID,
+		}
+		known := false
+		for _, o := range objects {
+			if o.Key == f.Key && (o.VersionID == f.VersionID || f.VersionID == "" || o.VersionID == "") {
+				failed[o], known = is, true
+			}
+		}
+		if !known {
+			return nil, is // whatever it is about, not all went well
 		}
 	}
 	return failed, nil

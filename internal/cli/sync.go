@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/oisproject/ois/internal/client/entry"
 	"github.com/oisproject/ois/internal/client/filter"
+	"github.com/oisproject/ois/internal/client/local"
 	"github.com/oisproject/ois/internal/client/merge"
 	"github.com/oisproject/ois/internal/client/spool"
 	"github.com/oisproject/ois/internal/client/target"
@@ -39,7 +41,8 @@ Of the same size, a file is the same as an object if it has not been touched sin
 kept with the object; --checksum compares the MD5 of objects that have one, --size-only nothing else.
 
 With --delete, what the source does not have is deleted from the target, last, and only if all else went well. It is refused if the source has
-nothing at all, or if it is more than --max-delete. What --exclude leaves out is neither copied nor deleted.`,
+nothing at all, or if it is more than --max-delete. What --exclude leaves out is neither copied nor deleted, and so are symbolic links of the source, with
+what is below them, and whatever else is no file.`,
 		Example: `  ois sync ./site ois://www --delete --exclude '.git/'
   ois sync ois://photos/2026 /backup/photos --checksum
   ois sync ois://photos ois://photos-copy --dry-run`,
@@ -109,29 +112,50 @@ func parseFolders(args []string) (source, to target.Target, err error) {
 // twoFolders are what is compared.
 type twoFolders struct {
 	from, to *side
-	pairs    func(yield func(merge.Pair, error) bool)
+	pairs    iter.Seq2[merge.Pair, error]
 }
 
 // compare lists two folders side by side.
 func (c *courier) compare(ctx context.Context, source, to target.Target, follow bool, f *filter.Filter) (*twoFolders, error) {
-	from, sources, err := c.openList(ctx, source, follow)
+	from, sources, err := c.openList(ctx, source, local.WalkOptions{Follow: follow, List: true})
 	if err != nil {
 		return nil, err
 	}
-	dest, targets, err := c.openList(ctx, to, false)
+	dest, targets, err := c.openList(ctx, to, local.WalkOptions{})
 	if err != nil {
 		return nil, err
 	}
 	files := !from.t.Remote || !dest.t.Remote
 	passes := func(e entry.Entry) bool {
-		// Objects that stand for folders have no counterpart among files.
-		folder := e.Size == 0 && strings.HasSuffix(e.Key, "/")
-		return e.Key != "" && f.Passes(e.Key) && (!files || !folder)
+		// Objects that stand for folders have no counterpart among files, and nowhere if they are the folder that is compared.
+		folder := e.Size == 0 && !e.Skipped && (e.Key == "" || files && strings.HasSuffix(e.Key, "/"))
+		return f.Passes(e.Key) && !folder
 	}
+	inside := func(e entry.Entry) bool { return passes(e) && (e.Key != "" || !files) }
 	if !to.Remote {
 		targets = absent(targets)
 	}
-	return &twoFolders{from, dest, merge.Lists(entry.Only(sources, passes), entry.Only(targets, passes))}, nil
+	return &twoFolders{from, dest, unskipped(merge.Lists(entry.Only(sources, passes), entry.Only(targets, inside)))}, nil
+}
+
+// unskipped leaves out what the source skips, such as symbolic links: it has them, so the target may have them, too, and what they lead to.
+func unskipped(pairs iter.Seq2[merge.Pair, error]) iter.Seq2[merge.Pair, error] {
+	return func(yield func(merge.Pair, error) bool) {
+		var skipped entry.Skipped
+		for p, err := range pairs {
+			switch {
+			case err != nil:
+			case p.Source != nil && p.Source.Skipped:
+				skipped.Add(p.Key)
+				continue
+			case p.Source == nil && skipped.Has(p.Key):
+				continue
+			}
+			if !yield(p, err) {
+				return
+			}
+		}
+	}
 }
 
 // absent makes a folder that is not there an empty one.

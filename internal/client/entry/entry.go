@@ -4,6 +4,7 @@ package entry
 import (
 	"errors"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 )
@@ -15,6 +16,9 @@ type Entry struct {
 	Modified time.Time
 	ETag     string // of an object, in double quotes
 	Class    string // storage class of an object
+
+	Encrypted bool // so that the ETag of the object is that of other bytes
+	Skipped   bool // it is there and left out, with all that may be below it
 }
 
 // A List yields entries in the byte order of their keys. An error ends it, unless it is a [*Bad]: that is about one entry
@@ -48,6 +52,27 @@ func Only(list List, passes func(Entry) bool) List {
 			}
 		}
 	}
+}
+
+// Skipped finds keys that are below something that is left out. It is told all keys, in their byte order.
+type Skipped struct{ names []string }
+
+// Add notes what is left out.
+func (s *Skipped) Add(key string) { s.names = append(s.trim(key), key) }
+
+// Has reports whether a key is left out, itself or with what it is in.
+func (s *Skipped) Has(key string) bool {
+	s.names = s.trim(key)
+	return slices.ContainsFunc(s.names, func(n string) bool { return len(key) == len(n) || key[len(n)] == '/' })
+}
+
+// trim returns the names that a key starts with, so never more than it has bytes. No key to come starts with another.
+func (s *Skipped) trim(key string) []string {
+	n := len(s.names)
+	for n > 0 && !strings.HasPrefix(key, s.names[n-1]) {
+		n--
+	}
+	return s.names[:n]
 }
 
 // Single is a list of one entry.

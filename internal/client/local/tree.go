@@ -132,6 +132,8 @@ func (t *Tree) Remove(key string) error {
 // A File is written under another name until it is complete.
 type File struct {
 	*os.File
+	Lasting bool // Commit returns when a loss of power would not undo it
+
 	tree *Tree
 	name string // for the time being
 	key  string
@@ -190,16 +192,26 @@ func (t *Tree) Write(key string) (*File, error) {
 	}
 }
 
-// mode returns the permissions of the file that has the name now, 0 if there is none. It refuses folders.
+// mode returns the permissions of the file that has the name now, 0 if there is none. It refuses folders, devices and the like, and links to them.
 func (t *Tree) mode(key string) (fs.FileMode, error) {
 	info, err := t.root.Lstat(filepath.FromSlash(key))
-	switch {
-	case err == nil && info.IsDir():
-		return 0, fmt.Errorf("%s is a folder: a file cannot take its place", filepath.Join(t.dir, filepath.FromSlash(key)))
-	case err == nil && info.Mode().IsRegular():
-		return info.Mode().Perm(), nil
+	if err != nil {
+		return 0, nil //nolint:nilerr // there is none, or whoever writes it will see
 	}
-	return 0, nil
+	name, perm := Join(t.dir, key), info.Mode().Perm()
+	if info.Mode()&fs.ModeSymlink != 0 {
+		if info, err = os.Stat(name); err != nil {
+			return 0, nil //nolint:nilerr // it leads nowhere
+		}
+		perm = 0
+	}
+	switch {
+	case info.IsDir():
+		return 0, fmt.Errorf("%s is a folder: a file cannot take its place", name)
+	case !info.Mode().IsRegular():
+		return 0, fmt.Errorf("%s is neither a file nor a folder: a file cannot take its place; \"ois cat\" writes to standard output", name)
+	}
+	return perm, nil
 }
 
 // Path makes the folders that the file of a key is in, and returns where it is to lie, for those who write it themselves.
@@ -213,7 +225,7 @@ func (t *Tree) Path(key string) (string, error) {
 	if err := t.mkdir(path.Dir(key)); err != nil { // no link on the way leads out
 		return "", err
 	}
-	return filepath.Join(t.dir, filepath.FromSlash(key)), nil
+	return Join(t.dir, key), nil
 }
 
 // forget forgets that a folder exists, and reports whether that was believed.
@@ -231,6 +243,9 @@ func (f *File) Commit(modified time.Time) error {
 	if f.mode != 0 {
 		err = f.Chmod(f.mode)
 	}
+	if f.Lasting && err == nil {
+		err = syncFile(f.File)
+	}
 	err = errors.Join(err, f.Close())
 	if err == nil && !modified.IsZero() {
 		err = f.tree.root.Chtimes(f.name, time.Time{}, modified)
@@ -245,7 +260,25 @@ func (f *File) Commit(modified time.Time) error {
 		return f.tree.about("write", filepath.ToSlash(f.key), err)
 	}
 	f.name = ""
+	if f.Lasting {
+		return f.tree.syncDir(filepath.Dir(f.key))
+	}
 	return nil
+}
+
+// syncFile is replaced in tests.
+var syncFile = (*os.File).Sync
+
+// syncDir makes the names in a folder last, where folders can be synced.
+func (t *Tree) syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := t.root.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(syncFile(d), d.Close())
 }
 
 // Discard closes and removes the file, unless it has been committed.

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -20,6 +19,7 @@ import (
 type WalkOptions struct {
 	Follow bool                   // symbolic links are what they lead to; else they are skipped
 	Skip   func(name, why string) // is told what is neither file nor folder; nil drops it
+	List   bool                   // what is skipped is listed as such
 }
 
 // ErrCycle says that a link leads to a folder that it is in.
@@ -54,7 +54,7 @@ type walk struct {
 }
 
 // path is where a key lies.
-func (w *walk) path(key string) string { return filepath.Join(w.root, filepath.FromSlash(key)) }
+func (w *walk) path(key string) string { return Join(w.root, key) }
 
 // bad reports an error of one entry.
 func (w *walk) bad(key string, err error) bool {
@@ -87,6 +87,10 @@ func (w *walk) folder(prefix string, above []fs.FileInfo) bool {
 			if !w.enter(prefix+folder, above) {
 				return false
 			}
+		} else if name, skipped := strings.CutSuffix(name, "\x00"); skipped {
+			if !w.yield(entry.Entry{Key: prefix + name, Skipped: true}, nil) {
+				return false
+			}
 		} else if !w.file(prefix + name) {
 			return false
 		}
@@ -94,7 +98,7 @@ func (w *walk) folder(prefix string, above []fs.FileInfo) bool {
 	return true
 }
 
-// classify returns the name of an item as keys have it, empty if it is left out.
+// classify returns the name of an item as keys have it, with a zero byte behind it if it is skipped, empty if it is left out.
 func (w *walk) classify(prefix string, item fs.DirEntry) (name string, ok bool) {
 	name, mode := item.Name(), item.Type()
 	if mode&fs.ModeSymlink != 0 && w.opts.Follow {
@@ -117,6 +121,9 @@ func (w *walk) classify(prefix string, item fs.DirEntry) (name string, ok bool) 
 		w.opts.Skip(prefix+name, "a symbolic link")
 	default:
 		w.opts.Skip(prefix+name, "neither a file nor a folder")
+	}
+	if w.opts.List {
+		return name + "\x00", true
 	}
 	return "", true
 }

@@ -24,6 +24,9 @@ type body struct {
 	t     *tracker
 	hash  hash.Hash // nil if nobody will compare
 
+	// whole is called before the last bytes are handed out, and can keep them back, so that nothing comes of the request; nil hands them out.
+	whole func() error
+
 	pos     int64
 	counted int64
 }
@@ -54,6 +57,11 @@ func (b *body) Read(p []byte) (int, error) {
 	}
 	if isEOF(err) {
 		err = fmt.Errorf("the source has become shorter: %w", io.ErrUnexpectedEOF)
+	}
+	if err == nil && b.whole != nil && b.pos+int64(n) == b.size {
+		if err := b.whole(); err != nil {
+			return 0, err
+		}
 	}
 	if err == nil {
 		err = b.limit.wait(b.ctx, n)

@@ -310,6 +310,26 @@ func TestFilesThatChangeMeanwhile(t *testing.T) {
 	}
 }
 
+// A small file that changes while it is read does not take the place of the object that is there.
+func TestNothingIsMadeOfASmallFileThatChanges(t *testing.T) {
+	path := writeFile(t, pattern(100))
+	s := newService()
+	b := s.direct(t)
+	if _, err := New(b, small).UploadFile(t.Context(), "k", path, nil); err != nil {
+		t.Fatal(err)
+	}
+	before := s.objects["photos/k"]
+	s.intercept(func(http.ResponseWriter, *http.Request, string) bool {
+		if err := os.WriteFile(path, make([]byte, 100), 0); err != nil { // before the body is read
+			t.Error(err)
+		}
+		return false
+	})
+	if _, err := New(b, small).UploadFile(t.Context(), "k", path, nil); !errors.Is(err, errChanged) || s.objects["photos/k"] != before {
+		t.Errorf("%v; the object was replaced: %t", err, s.objects["photos/k"] != before)
+	}
+}
+
 // A file that becomes shorter cannot be sent, which is no error of the network.
 func TestFilesThatBecomeShorterMeanwhile(t *testing.T) {
 	for _, folder := range []string{"", t.TempDir()} {
@@ -431,5 +451,32 @@ func TestOptionsThatMakeNoSense(t *testing.T) {
 	}
 	if _, err := New(b, small).Upload(t.Context(), "k", strings.NewReader("x"), &UploadOptions{PartSize: 1}); err == nil {
 		t.Error("a part size of 1: no error")
+	}
+}
+
+// An upload that somebody aborts is no success because there is an older object of that size. The ETags of encrypted parts tell nothing here.
+func TestAbortedUploadsAreNotTakenForTheObjectThatIsThere(t *testing.T) {
+	s := newService()
+	b := s.direct(t)
+	path := writeFile(t, pattern(13*mb))
+	if _, err := New(b, Options{PartSize: 4 * mb, Threshold: 20 * mb}).UploadFile(t.Context(), "k", path, nil); err != nil {
+		t.Fatal(err)
+	}
+	s.intercept(func(w http.ResponseWriter, r *http.Request, call string) bool {
+		switch {
+		case strings.HasPrefix(call, "UploadMultipart"):
+			_, _ = io.Copy(io.Discard, r.Body)
+			w.Header().Set("ETag", `"opaque"`)
+			w.WriteHeader(http.StatusCreated)
+			return true
+		case strings.HasPrefix(call, "CompleteMultipartUpload"), strings.HasPrefix(call, "ListMultipart"):
+			refuse(w, http.StatusNotFound, "upload_not_exists")
+			return true
+		}
+		return false
+	})
+	o := &UploadOptions{PutOptions: ois.PutOptions{EncryptionKey: make([]byte, 32)}}
+	if _, err := New(b, small).UploadFile(t.Context(), "k", path, o); !errors.Is(err, ois.ErrNotFound) {
+		t.Errorf("got %v", err)
 	}
 }

@@ -184,10 +184,10 @@ func (u *upload) complete(ctx context.Context, f *finish) (*ois.Written, error) 
 	}
 }
 
-// completed finds out whether the object is the one of the upload, after the answer err.
+// completed finds out whether the object is the one of the upload, after the answer err. Without an ETag nobody can tell.
 func (u *upload) completed(ctx context.Context, in *api.CompleteMultipartUploadInput, size int64, err error) (*ois.Written, error) {
 	info, herr := u.b.Head(ctx, u.key, nil)
-	if herr != nil || info.Size != size || in.ETag != "" && info.ETag != in.ETag {
+	if herr != nil || info.Size != size || in.ETag == "" || info.ETag != in.ETag {
 		return nil, fmt.Errorf("complete the upload: the upload is gone, and the object is not the one of it: %w", err)
 	}
 	return &ois.Written{ETag: info.ETag, VersionID: info.VersionID}, nil

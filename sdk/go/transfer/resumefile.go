@@ -49,7 +49,10 @@ func (d *fetch) resumeFile(ctx context.Context, n *note, old fs.FileInfo) error 
 // earlier opens the temporary file, with what an earlier run has left in it if that
 // is of use. done tells which parts are there.
 func (d *fetch) earlier(c *checkpoint, n *note) (f *os.File, done []bool, err error) {
-	name := filepath.Join(filepath.Dir(n.Path), ".ois-"+n.id()+".part")
+	name, err := c.temporary(n)
+	if err != nil {
+		return nil, nil, err
+	}
 	prev, err := c.read()
 	reason := ""
 	switch {
@@ -90,6 +93,12 @@ func (d *fetch) earlier(c *checkpoint, n *note) (f *os.File, done []bool, err er
 		return nil, nil, removed(name, err)
 	}
 	return f, done, nil
+}
+
+// temporary is the name of the temporary file. It is that of the checkpoint's alone: the lock of one in another folder is another.
+func (c *checkpoint) temporary(n *note) (string, error) {
+	abs, err := filepath.Abs(c.path)
+	return filepath.Join(filepath.Dir(n.Path), ".ois-"+hashOf(abs)+".part"), err
 }
 
 // A keeper notes which parts of a file are on the disk.

@@ -33,7 +33,7 @@ func (o *UploadOptions) orZero() *UploadOptions {
 	return o
 }
 
-// UploadFile makes an object of a file. A file that changes while it is sent is an error.
+// UploadFile makes an object of a file. A file that changes while it is sent is an error; one that changes while it is read makes no object.
 func (m *Manager) UploadFile(ctx context.Context, key, path string, opts *UploadOptions) (*Result, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -160,8 +160,12 @@ func (j *job) single(ctx context.Context, src io.ReaderAt, off, size int64) (*Re
 	j.t.size(size, 1)
 	var body io.Reader // nil for no bytes
 	b := j.body(ctx, src, off, size, j.t)
-	if size > 0 {
+	if b.whole = j.unchanged; size > 0 {
 		body = b
+	} else if j.unchanged != nil {
+		if err := j.unchanged(); err != nil {
+			return nil, err
+		}
 	}
 	o := j.o.PutOptions
 	o.ContentLength = size
