@@ -98,7 +98,7 @@ test-interop: ## clients written by others, against bin/ois
 	@interop/run.sh
 
 .PHONY: test-python
-test-python: build ## the Python SDK, against bin/ois and beside ois-sdk 1.0.0
+test-python: build check-python ## the Python SDK, against bin/ois and beside ois-sdk 1.0.0
 	@OIS_PROGRAM=$(CURDIR)/bin/ois sdk/python/run.sh test
 
 .PHONY: fuzz
