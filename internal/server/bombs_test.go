@@ -50,14 +50,14 @@ func TestMeanPatterns(t *testing.T) {
 
 	f.ask(f.key, "PUT", "/bucket1?policy", `{"statement":[{"id":"s","user":"*","effect":"allow","action":"get_object","resource":"bucket1/`+mean(1900)+`"}]}`).
 		want(http.StatusOK)
-	f.within(5*time.Second, "100 keys that a policy looks at", func() {
+	f.within(15*time.Second, "100 keys that a policy looks at", func() {
 		for range 100 {
 			f.ask(nil, "GET", key, "").wantFault(http.StatusForbidden, "permission_denied")
 		}
 	})
 	f.ask(f.key, "PUT", "/bucket1?policy", `{"statement":[{"id":"s","user":"*","effect":"allow","action":"get_object","resource":"bucket1/*",
 		"condition":{"string_like":{"Referer":"`+mean(1800)+`"}}}]}`).want(http.StatusOK)
-	f.within(5*time.Second, "100 referers that a policy looks at", func() {
+	f.within(15*time.Second, "100 referers that a policy looks at", func() {
 		for range 100 {
 			f.ask(nil, "GET", key, "", "Referer: "+strings.Repeat("a", 12_000)).wantFault(http.StatusForbidden, "permission_denied")
 		}
@@ -68,7 +68,7 @@ func TestMeanPatterns(t *testing.T) {
 		return `{"allowed_origin":"` + origin + `","allowed_methods":["*"],"allowed_headers":["` + header + `"]}`
 	}
 	f.ask(f.key, "PUT", "/bucket1?cors", `{"cors_rules":[`+rule(mean(8000), "*")+`,`+rule("*", mean(8000))+`]}`).want(http.StatusOK)
-	f.within(5*time.Second, "100 preflights", func() {
+	f.within(15*time.Second, "100 preflights", func() {
 		for range 100 {
 			a := f.ask(nil, "OPTIONS", key, "", "Origin: "+strings.Repeat("a", 5000), "Access-Control-Request-Method: PUT",
 				"Access-Control-Request-Headers: "+strings.Repeat(strings.Repeat("a", 99)+",", 80)+"a").want(http.StatusOK)
@@ -90,7 +90,7 @@ func TestMeanFilters(t *testing.T) {
 	most := rule("n1", maxObjectFilters) + "," + rule("n2", maxFilterText/512-maxObjectFilters)
 	f.ask(f.key, "PUT", "/bucket1?notification", `{"notifications":[`+most+`,`+rule("n3", 1)+`]}`).wantFault(http.StatusBadRequest, "invalid_request")
 	f.ask(f.key, "PUT", "/bucket1?notification", `{"notifications":[`+most+`]}`).want(http.StatusOK)
-	f.within(2*time.Second, "20 writes with as many filters as there may be", func() {
+	f.within(15*time.Second, "20 writes with as many filters as there may be", func() {
 		for range 20 {
 			f.ask(f.key, "PUT", "/bucket1/"+strings.Repeat("a", 1000), "x").want(http.StatusCreated)
 		}
@@ -179,7 +179,7 @@ func TestLoopsOfRedirects(t *testing.T) {
 		func() { f.fetch(o.url+"/k").wantFault(http.StatusServiceUnavailable, "upstream_failed") },
 		func() { f.ask(f.key, "GET", mark, "").wantFault(http.StatusServiceUnavailable, "upstream_failed") },
 	} {
-		f.within(5*time.Second, "a loop", ask)
+		f.within(15*time.Second, "a loop", ask)
 		o.wantAsked(t, steps...)
 	}
 	f.ask(f.key, "DELETE", "/bucket1?mirror", "").want(http.StatusNoContent)
@@ -264,7 +264,7 @@ func TestThousandDeletesOfOneKey(t *testing.T) {
 		entry string
 		left  int
 	}{{key, 3}, {version, 2}} {
-		f.within(5*time.Second, "1000 deletes", func() {
+		f.within(15*time.Second, "1000 deletes", func() {
 			a := f.deletes(slices.Repeat([]string{c.entry}, store.MaxDeletes)...).want(http.StatusOK)
 			if n := strings.Count(a.text, c.entry); n != store.MaxDeletes {
 				t.Errorf("%d entries are deleted; want %d", n, store.MaxDeletes)

@@ -49,7 +49,7 @@ func TestTenThousandParts(t *testing.T) {
 	swapped := append([]int{}, most...)
 	swapped[5000], swapped[5001] = swapped[5001], swapped[5000]
 	complete := func(numbers []int) (a *reply) {
-		f.within(10*time.Second, fmt.Sprintf("to complete %d parts", len(numbers)), func() {
+		f.within(30*time.Second, fmt.Sprintf("to complete %d parts", len(numbers)), func() {
 			took := allocates(func() { a = f.ask(f.key, "POST", "/bucket1/k?upload_id="+id, partsText(etag, numbers...)) })
 			if took > 64<<20 {
 				t.Errorf("to complete %d parts took %d bytes of memory", len(numbers), took)
