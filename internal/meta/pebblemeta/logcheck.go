@@ -38,7 +38,8 @@ const (
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // checkLog returns an error if the latest log in a directory is damaged before something that was written when the damaged
-// record was durable. What nothing follows cannot be told from a write that was cut off, which nobody was promised.
+// record was durable. What nothing follows cannot be told from a write that was cut off. Nor can what only records follow that
+// Pebble wrote too soon to know of it: it is behind by a record, and by the bytes that it has written as whole blocks.
 func checkLog(fsys vfs.FS, dir string) error {
 	names, err := fsys.List(dir)
 	if err != nil {

@@ -54,7 +54,8 @@ func mounted(t *testing.T, files map[string][]byte, dir string) *vfs.Mem {
 
 // TestFlippedBitInTheLogLosesNothing flips bits in the log that a process has left. Either the store does not open, with
 // an error that says why, or it has all that was acknowledged. What cannot be told from a write that was
-// cut off is lost: the last changes of all, two or three of them, as the log tells how far it is synced a little later.
+// cut off is lost: the last changes of all. There are up to three here: Pebble tells a writer that its record is synced before it
+// says so in the log, and what it says leaves out what went to the file as a whole block.
 func TestFlippedBitInTheLogLosesNothing(t *testing.T) {
 	for _, starts := range []int{1, 2} {
 		t.Run(fmt.Sprint("killed after start ", starts), func(t *testing.T) { testLogFlips(t, starts, false, 3) })
